@@ -1,0 +1,3 @@
+export class NameIndex {
+  clear(): void {}
+}
