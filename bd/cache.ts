@@ -197,9 +197,10 @@ export class BlockCache {
     this.#open = false;
   }
 
-  /** Undoes what the open transaction did. */
-  rollback(): void {
+  /** Undoes what the open transaction did; tells whether it did anything. */
+  rollback(): boolean {
     this.#checkOpen();
+    const changed = this.#undo.length > 0;
     for (let undo = this.#undo.pop(); undo; undo = this.#undo.pop()) {
       const { entry, data, dirty } = undo;
       // What is cached in place of a discarded block was read after it.
@@ -217,6 +218,7 @@ export class BlockCache {
       if (dirty) this.#dirty.add(entry);
     }
     this.#open = false;
+    return changed;
   }
 
   /**

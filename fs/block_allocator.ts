@@ -106,7 +106,7 @@ function takeFromGroup(
   }
   const run = countClear(bitmap, index, Math.min(size, index + want));
   const start = geometry.groupStart(group) + index;
-  for (let i = 0; i < run; i++) volume.checkDataBlock(start + i, 0);
+  volume.checkDataBlocks(start, run, 0);
   setBits(volume.cache.modify(bitmapBlock), index, run);
   adjustFree(volume, group, -run);
   return { start, count: run };

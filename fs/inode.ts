@@ -276,7 +276,8 @@ export class Inode {
     const seconds = this.get(sec) | 0;
     if (!this.#holds(extra)) return { sec: seconds, nsec: 0 };
     const more = this.get(extra);
-    return { sec: seconds + (more & 3) * 2 ** 32, nsec: more >>> 2 };
+    const nsec = Math.min(more >>> 2, 999_999_999);
+    return { sec: seconds + (more & 3) * 2 ** 32, nsec };
   }
 
   /**

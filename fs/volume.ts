@@ -20,6 +20,7 @@ import { CorruptError, FsError } from "./errors.ts";
 import { Geometry } from "./geometry.ts";
 import type { U16, U32, U8 } from "./layout.ts";
 import { NameIndex } from "./name_index.ts";
+import { OpenFiles } from "./open_files.ts";
 import {
   probeBlockSize,
   SUPERBLOCK,
@@ -35,6 +36,8 @@ export interface VolumeOptions {
   cacheSize?: number;
   /** The clock; the system's if absent. */
   now?: () => Timestamp;
+  /** Source of inode generations, 32 bits each; random if absent. */
+  generation?: () => number;
 }
 
 /** Size of the block cache where none is given, in bytes. */
@@ -48,8 +51,12 @@ export class Volume {
   readonly cache: BlockCache;
   /** Names of large directories. */
   readonly names: NameIndex = new NameIndex();
+  /** Files that are open. */
+  readonly openFiles: OpenFiles = new OpenFiles();
   /** The clock. */
   readonly now: () => Timestamp;
+  /** The generation of the next inode, 32 bits. */
+  readonly generation: () => number;
   /** True if changes are refused; a reason to refuse may be found later. */
   readOnly: boolean;
   readonly #device: BlockDevice;
@@ -63,6 +70,7 @@ export class Volume {
     this.#device = device;
     this.readOnly = options.readOnly ?? device.readOnly;
     this.now = options.now ?? systemClock;
+    this.generation = options.generation ?? randomGeneration;
     this.cache = new BlockCache(
       device,
       options.cacheSize ?? CACHE_SIZE_DEFAULT,
@@ -108,10 +116,7 @@ export class Volume {
     } finally {
       this.#inTransaction = false;
       if (done) this.cache.commit();
-      else {
-        this.cache.rollback();
-        this.names.clear();
-      }
+      else if (this.cache.rollback()) this.names.clear();
     }
   }
 
@@ -200,36 +205,41 @@ export class Volume {
   }
 
   /**
-   * Throws {@link CorruptError} unless `block` can hold a file's data: inside
-   * the volume, and not where the volume's own structures are.
+   * Throws {@link CorruptError} unless the `count` blocks from `block` on can
+   * hold a file's data: inside the volume, and not where its own structures
+   * are. `inode` is named in the error.
    */
-  checkDataBlock(block: number, inode: number): void {
-    const { firstDataBlock, blocksCount } = this.geometry;
-    if (block <= firstDataBlock || block >= blocksCount) {
+  checkDataBlocks(block: number, count: number, inode: number): void {
+    const { geometry } = this;
+    const end = block + count;
+    if (block <= geometry.firstDataBlock || end > geometry.blocksCount) {
       throw new CorruptError("block pointer outside the volume", {
         block,
         inode,
       });
     }
-    const group = this.geometry.groupOfBlock(block);
-    if (this.#isMetadata(group, block)) {
-      throw new CorruptError("block pointer into the volume's metadata", {
-        block,
-        inode,
-      });
+    const last = geometry.groupOfBlock(end - 1);
+    for (let group = geometry.groupOfBlock(block); group <= last; group++) {
+      if (this.#touchesMetadata(group, block, end)) {
+        throw new CorruptError("block pointer into the volume's metadata", {
+          block,
+          inode,
+        });
+      }
     }
   }
 
-  #isMetadata(group: number, block: number): boolean {
+  #touchesMetadata(group: number, block: number, end: number): boolean {
     const { geometry } = this;
     const overhead = geometry.superblockOverhead(group);
-    if (block < geometry.groupStart(group) + overhead) {
-      return true;
-    }
+    const start = geometry.groupStart(group);
     const table = this.inodeTable(group);
-    return block === this.blockBitmap(group) ||
-      block === this.inodeBitmap(group) ||
-      block >= table && block < table + geometry.inodeTableBlocks;
+    const blockBitmap = this.blockBitmap(group);
+    const inodeBitmap = this.inodeBitmap(group);
+    return block < start + overhead && end > start ||
+      block <= blockBitmap && blockBitmap < end ||
+      block <= inodeBitmap && inodeBitmap < end ||
+      block < table + geometry.inodeTableBlocks && table < end;
   }
 
   #metadata(group: number, field: U32, length: number): number {
@@ -260,6 +270,10 @@ export class Volume {
   #superblock(): Uint8Array {
     return this.cache.read(this.#superblockBlock);
   }
+}
+
+function randomGeneration(): number {
+  return Math.floor(Math.random() * 2 ** 32);
 }
 
 function systemClock(): Timestamp {

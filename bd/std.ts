@@ -1,0 +1,223 @@
+/**
+ * bd-std: a block device in an ordinary host file, as it is.
+ *
+ * The file stays open from first to last, and is read and written at
+ * positions: that goes on working when the process has given up every
+ * permission. Calls are synchronous, 1 to 4 µs for a block; only `fsync`
+ * waits.
+ *
+ * @module
+ */
+
+import {
+  closeSync,
+  fstatSync,
+  fsync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  writeSync,
+} from "node:fs";
+import {
+  type BlockDevice,
+  checkRange,
+  DeviceError,
+  type DeviceErrorCode,
+} from "./block_device.ts";
+
+/** How a host file is to be opened. */
+export interface HostFileOptions {
+  /** Refuse writes. Several readers may share a file; a writer may not. */
+  readOnly?: boolean;
+  /** Make the file, or empty it, and give it this size in bytes. */
+  create?: number;
+}
+
+/** Another process has the file open. */
+export class InUseError extends Error {
+  /** The name of the class, for messages. */
+  override readonly name: string = "InUseError";
+}
+
+/** A host file, open and locked against other users. */
+export class HostFile {
+  /** Where it is. */
+  readonly path: string;
+  /** Size in bytes when it was opened. */
+  readonly size: number;
+  /** True if writes are refused. */
+  readonly readOnly: boolean;
+  readonly #descriptor: number;
+  readonly #lock: Deno.FsFile;
+  #open = true;
+
+  private constructor(path: string, options: HostFileOptions) {
+    this.path = path;
+    this.readOnly = options.readOnly ?? false;
+    const create = options.create !== undefined;
+    const write = !this.readOnly;
+    // The lock has a descriptor of its own: node:fs cannot take one.
+    this.#lock = Deno.openSync(path, { read: true, write, create });
+    try {
+      if (!this.#lock.tryLockSync(write)) {
+        throw new InUseError(
+          `Cannot open ${path}: another process has it open`,
+        );
+      }
+      this.#descriptor = openSync(path, write ? "r+" : "r");
+      try {
+        if (options.create !== undefined) this.#resize(options.create);
+        const stat = fstatSync(this.#descriptor);
+        if (!stat.isFile()) {
+          throw new DeviceError("EINVAL", `Cannot open ${path}: not a file`);
+        }
+        this.size = stat.size;
+      } catch (error) {
+        closeSync(this.#descriptor);
+        throw error;
+      }
+    } catch (error) {
+      this.#lock.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Opens the file at `path`. Throws {@link InUseError} if another process has
+   * it open (any at all, if it is to be written), and what the runtime throws
+   * if it cannot be opened.
+   */
+  static open(path: string, options: HostFileOptions = {}): HostFile {
+    return new HostFile(path, options);
+  }
+
+  #resize(size: number): void {
+    ftruncateSync(this.#descriptor, 0);
+    ftruncateSync(this.#descriptor, size);
+  }
+
+  /** Reads `into.length` bytes from byte `position` on, all of them. */
+  readAt(position: number, into: Uint8Array): void {
+    for (let done = 0; done < into.length;) {
+      const count = this.#try("read", position + done, () =>
+        readSync(
+          this.#descriptor,
+          into,
+          done,
+          into.length - done,
+          position + done,
+        ));
+      if (count === 0) {
+        throw new DeviceError(
+          "EIO",
+          `Cannot read ${this.path} at byte ${position + done}: it ends there`,
+        );
+      }
+      done += count;
+    }
+  }
+
+  /** Writes `from` at byte `position`, all of it. */
+  writeAt(position: number, from: Uint8Array): void {
+    if (this.readOnly) {
+      throw new DeviceError("EROFS", `Cannot write ${this.path}: read-only`);
+    }
+    for (let done = 0; done < from.length;) {
+      done += this.#try("write", position + done, () =>
+        writeSync(
+          this.#descriptor,
+          from,
+          done,
+          from.length - done,
+          position + done,
+        ));
+    }
+  }
+
+  /** Resolves when everything written is on stable storage. */
+  sync(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fsync(this.#descriptor, (error) => {
+        if (error) reject(this.#deviceError("sync", 0, error));
+        else resolve();
+      });
+    });
+  }
+
+  /** Closes the file and gives up the lock. Again does nothing. */
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    closeSync(this.#descriptor);
+    this.#lock.close();
+  }
+
+  #try(action: string, position: number, call: () => number): number {
+    for (;;) {
+      try {
+        return call();
+      } catch (error) {
+        if (codeOf(error) === "EINTR") continue;
+        throw this.#deviceError(action, position, error);
+      }
+    }
+  }
+
+  #deviceError(action: string, position: number, error: unknown): DeviceError {
+    const host = codeOf(error);
+    const known: DeviceErrorCode[] = ["ENOSPC", "EROFS", "EBADF"];
+    const code = known.find((code) => code === host) ?? "EIO";
+    return new DeviceError(
+      code,
+      `Cannot ${action} ${this.path} at byte ${position}: ${host}`,
+      { cause: error },
+    );
+  }
+}
+
+/** The errno name of a runtime's error, or its message. */
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return (error as { code?: string }).code ?? error.message;
+}
+
+/** See the module. */
+export class StdDevice implements BlockDevice {
+  /** Size of one block, in bytes. */
+  readonly blockSize: number;
+  /** Number of whole blocks in the file. */
+  readonly blockCount: number;
+  /** True if writes are refused. */
+  readonly readOnly: boolean;
+  readonly #file: HostFile;
+
+  /** Makes a device of `file`, whose closing becomes the device's business. */
+  constructor(file: HostFile, blockSize: number) {
+    this.#file = file;
+    this.blockSize = blockSize;
+    this.blockCount = Math.floor(file.size / blockSize);
+    this.readOnly = file.readOnly;
+  }
+
+  /** Reads consecutive blocks; see {@link BlockDevice.read}. */
+  read(block: number, into: Uint8Array): void {
+    checkRange(this, block, into.length);
+    this.#file.readAt(block * this.blockSize, into);
+  }
+
+  /** Writes consecutive blocks; see {@link BlockDevice.write}. */
+  write(block: number, from: Uint8Array): void {
+    checkRange(this, block, from.length);
+    this.#file.writeAt(block * this.blockSize, from);
+  }
+
+  /** Resolves when every write is on stable storage. */
+  flush(): Promise<void> {
+    return this.#file.sync();
+  }
+
+  /** Closes the file. */
+  close(): void {
+    this.#file.close();
+  }
+}

@@ -1,0 +1,500 @@
+/**
+ * The filesystem by inode number: the engine's own face, on which the RPC, the
+ * mount and the path face stand.
+ *
+ * Every call is synchronous and runs to its end, so every gap between calls is
+ * a consistent state. A call that throws leaves no trace on the volume. Only
+ * {@link Filesystem.sync} and {@link Filesystem.close} wait, for the host.
+ *
+ * @module
+ */
+
+import { type BlockDevice, DeviceError } from "../bd/block_device.ts";
+import type { CacheStatistics } from "../bd/cache.ts";
+import {
+  type AttributeChanges,
+  type Attributes,
+  type Credentials,
+  type DeviceNumber,
+  type DirectoryEntry,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFREG,
+  S_IFSOCK,
+  type VolumeStatistics,
+} from "./attributes.ts";
+import { type AtimePolicy, changeAttributes, touchAtime } from "./setattr.ts";
+import { listEntries } from "./directory.ts";
+import { FsError } from "./errors.ts";
+import {
+  readContents,
+  resizeContents,
+  TRANSFER_MAX,
+  writeContents,
+} from "./file.ts";
+import { ROOT_INODE } from "./geometry.ts";
+import { IMMUTABLE_FL, INODE, Inode } from "./inode.ts";
+import { beginWriting, checkFeatures, endWriting } from "./mount.ts";
+import {
+  checkedName,
+  createInode,
+  linkInode,
+  type Name,
+  nameBytes,
+  namedInode,
+  removeDirectory,
+  renameEntry,
+  requireEntry,
+  unlinkName,
+} from "./namespace.ts";
+import { addOrphan } from "./orphan_list.ts";
+import { reclaimStep } from "./reclaim.ts";
+import { volumeStatistics } from "./statfs.ts";
+import { readTarget, writeTarget } from "./symlink.ts";
+import { Volume, type VolumeOptions } from "./volume.ts";
+import { getXattr, listXattr, removeXattr, setXattr } from "./xattr.ts";
+
+/** How a filesystem is to be opened. */
+export interface FilesystemOptions extends VolumeOptions {
+  /** When reading sets the time of the last read; `"relatime"` if absent. */
+  atime?: AtimePolicy;
+}
+
+/** What a new file is to be. */
+export interface CreateOptions {
+  /** Permission, set-id and sticky bits. */
+  mode?: number;
+  /** Whose it is; the superuser's if absent. */
+  credentials?: Credentials;
+}
+
+/** What a new device node, fifo or socket is to be. */
+export interface NodeOptions extends CreateOptions {
+  /** `S_IFCHR`, `S_IFBLK`, `S_IFIFO` or `S_IFSOCK`. */
+  kind: number;
+  /** Number of a device. */
+  rdev?: DeviceNumber;
+}
+
+/** Entries that `readdir` returns where no limit is given. */
+const READDIR_LIMIT = 1024;
+
+/** See the module. */
+export class Filesystem {
+  /** What the user should be told about the volume. */
+  readonly warnings: readonly string[];
+  readonly #volume: Volume;
+  readonly #atime: AtimePolicy;
+  /** Inodes on the orphan list whose work could not be finished yet. */
+  readonly #unfinished: Set<number> = new Set();
+  #stateAtOpen = 0;
+  #closed = false;
+
+  private constructor(device: BlockDevice, options: FilesystemOptions) {
+    this.#volume = new Volume(device, options);
+    this.#atime = options.atime ?? "relatime";
+    this.warnings = checkFeatures(this.#volume);
+    if (!this.readOnly) this.#stateAtOpen = beginWriting(this.#volume);
+  }
+
+  /**
+   * Opens the volume on `device`, which must have its block size. Throws
+   * {@link FsError} `EINVAL` for one that is not ext2 or has features that are
+   * not known, and `EUCLEAN` for one whose superblock makes no sense.
+   */
+  static open(device: BlockDevice, options?: FilesystemOptions): Filesystem {
+    return new Filesystem(device, options ?? {});
+  }
+
+  /** True if changes are refused. */
+  get readOnly(): boolean {
+    return this.#volume.readOnly;
+  }
+
+  /** Size of a block, in bytes. */
+  get blockSize(): number {
+    return this.#volume.geometry.blockSize;
+  }
+
+  /** Hits and misses of the block cache. */
+  get cacheStatistics(): CacheStatistics {
+    return this.#volume.cache.statistics;
+  }
+
+  /** Inode number of `name` in directory `dir`. `ENOENT`, `ENOTDIR`. */
+  lookup(dir: number, name: Name): number {
+    const directory = this.#directory(dir);
+    const place = requireEntry(directory, checkedName(name));
+    return namedInode(this.#volume, place).number;
+  }
+
+  /** The attributes of inode `ino`. `ESTALE` if it is not in use. */
+  getattr(ino: number): Attributes {
+    return this.#inode(ino).attributes();
+  }
+
+  /** Changes attributes; returns all of them as they are then. */
+  setattr(
+    ino: number,
+    changes: AttributeChanges,
+    credentials?: Credentials,
+  ): Attributes {
+    const inode = this.#inode(ino);
+    if (changes.size !== undefined) this.#finish(ino);
+    const isDone = this.#volume.transact(() => {
+      const isDone = changes.size === undefined ||
+        this.#resize(inode, changes.size);
+      changeAttributes(inode, changes);
+      return isDone;
+    }, credentials);
+    if (!isDone) this.#finishLater(ino);
+    return inode.attributes();
+  }
+
+  /**
+   * Reads up to `into.length` bytes of file `ino` from byte `offset` on.
+   * Returns how many there were: fewer at the end of the file, 0 behind it.
+   */
+  read(ino: number, offset: number, into: Uint8Array): number {
+    const inode = this.#file(ino);
+    checkOffset(offset);
+    let done = 0;
+    while (done < into.length) {
+      this.#volume.cache.safePoint();
+      const part = into.subarray(done, done + TRANSFER_MAX);
+      const count = readContents(inode, offset + done, part);
+      done += count;
+      if (count < part.length) break;
+    }
+    touchAtime(inode, this.#atime);
+    return done;
+  }
+
+  /**
+   * Writes `from` at byte `offset` of file `ino`. Returns how many bytes were
+   * written: all of them, unless there are more than 1 MiB and the volume
+   * fails in the middle. `EFBIG`, `ENOSPC`.
+   */
+  write(
+    ino: number,
+    offset: number,
+    from: Uint8Array,
+    credentials?: Credentials,
+  ): number {
+    const inode = this.#file(ino);
+    checkOffset(offset);
+    this.#finish(ino);
+    let done = 0;
+    while (done < from.length) {
+      const part = from.subarray(done, done + TRANSFER_MAX);
+      try {
+        this.#volume.transact(() => {
+          checkChangeable(inode);
+          writeContents(inode, offset + done, part);
+          inode.touch("mtime", "ctime");
+        }, credentials);
+      } catch (error) {
+        if (done > 0) break;
+        throw error;
+      }
+      done += part.length;
+    }
+    return done;
+  }
+
+  /** Makes a regular file; returns its inode number. `EEXIST`. */
+  create(dir: number, name: Name, options: CreateOptions = {}): number {
+    return this.#make(dir, name, S_IFREG, options).number;
+  }
+
+  /** Makes a directory; returns its inode number. `EEXIST`, `EMLINK`. */
+  mkdir(dir: number, name: Name, options: CreateOptions = {}): number {
+    const mode = options.mode ?? 0o755;
+    return this.#make(dir, name, S_IFDIR, { ...options, mode }).number;
+  }
+
+  /** Makes a device node, fifo or socket; returns its inode number. */
+  mknod(dir: number, name: Name, options: NodeOptions): number {
+    const { kind, rdev } = options;
+    const isDevice = kind === S_IFCHR || kind === S_IFBLK;
+    if (!isDevice && kind !== S_IFIFO && kind !== S_IFSOCK) {
+      throw new FsError("EINVAL", "not a kind of special file");
+    }
+    return this.#make(dir, name, kind, options, (inode) => {
+      if (isDevice) inode.rdev = rdev ?? { major: 0, minor: 0 };
+    }).number;
+  }
+
+  /** Makes a symbolic link to `target`; returns its inode number. */
+  symlink(
+    dir: number,
+    name: Name,
+    target: Name,
+    options: CreateOptions = {},
+  ): number {
+    const bytes = nameBytes(target);
+    const mode = 0o777;
+    return this.#make(dir, name, S_IFLNK, { ...options, mode }, (inode) => {
+      writeTarget(inode, bytes);
+    }).number;
+  }
+
+  /** Gives file `ino` one more name. `EPERM` for a directory, `EMLINK`. */
+  link(ino: number, dir: number, name: Name): void {
+    const inode = this.#inode(ino);
+    const directory = this.#directory(dir);
+    const bytes = checkedName(name);
+    this.#volume.transact(() => linkInode(inode, directory, bytes));
+  }
+
+  /** Takes the name of a file away. `EISDIR` for a directory. */
+  unlink(dir: number, name: Name): void {
+    const directory = this.#directory(dir);
+    const bytes = checkedName(name);
+    this.#reclaim(
+      this.#volume.transact(() => unlinkName(directory, bytes)),
+    );
+  }
+
+  /** Removes an empty directory. `ENOTDIR`, `ENOTEMPTY`. */
+  rmdir(dir: number, name: Name): void {
+    const directory = this.#directory(dir);
+    const bytes = checkedName(name);
+    this.#reclaim(
+      this.#volume.transact(() => removeDirectory(directory, bytes)),
+    );
+  }
+
+  /**
+   * Renames a file or directory; what had the new name loses it, unless
+   * `noReplace` is set. `EINVAL` if a directory would move into itself.
+   */
+  rename(
+    fromDir: number,
+    fromName: Name,
+    toDir: number,
+    toName: Name,
+    options: { noReplace?: boolean } = {},
+  ): void {
+    const from = {
+      directory: this.#directory(fromDir),
+      name: checkedName(fromName),
+    };
+    const to = { directory: this.#directory(toDir), name: checkedName(toName) };
+    this.#reclaim(this.#volume.transact(() => {
+      return renameEntry(from, to, options.noReplace ?? false);
+    }));
+  }
+
+  /**
+   * Up to `limit` entries of directory `dir`, `.` and `..` included, from
+   * `cookie` on: 0 for the first, else the cookie of the last entry seen. An
+   * empty array is the end.
+   */
+  readdir(dir: number, cookie: number, limit?: number): DirectoryEntry[] {
+    const directory = this.#directory(dir);
+    checkOffset(cookie);
+    const entries = listEntries(directory, cookie, limit ?? READDIR_LIMIT);
+    touchAtime(directory, this.#atime);
+    return entries;
+  }
+
+  /** The target of symbolic link `ino`. `EINVAL` if it is none. */
+  readlink(ino: number): Uint8Array {
+    const inode = this.#inode(ino);
+    const target = readTarget(inode);
+    touchAtime(inode, this.#atime);
+    return target;
+  }
+
+  /** Use of the whole volume. */
+  statfs(): VolumeStatistics {
+    this.#begin();
+    return volumeStatistics(this.#volume);
+  }
+
+  /** The extended attribute `name` of inode `ino`. `ENODATA`. */
+  getxattr(ino: number, name: Name): Uint8Array {
+    return getXattr(this.#inode(ino), nameBytes(name));
+  }
+
+  /**
+   * Sets an extended attribute. With `create` it must be new (`EEXIST`), with
+   * `replace` it must be there (`ENODATA`). `ENOSPC` if there is no room.
+   */
+  setxattr(
+    ino: number,
+    name: Name,
+    value: Uint8Array,
+    flags: { create?: boolean; replace?: boolean } = {},
+  ): void {
+    const inode = this.#inode(ino);
+    this.#volume.transact(() => {
+      checkChangeable(inode);
+      setXattr(inode, nameBytes(name), value, flags);
+    });
+  }
+
+  /** The names of the extended attributes of inode `ino`. */
+  listxattr(ino: number): Uint8Array[] {
+    return listXattr(this.#inode(ino));
+  }
+
+  /** Removes an extended attribute. `ENODATA`. */
+  removexattr(ino: number, name: Name): void {
+    const inode = this.#inode(ino);
+    this.#volume.transact(() => {
+      checkChangeable(inode);
+      removeXattr(inode, nameBytes(name));
+    });
+  }
+
+  /** Opens file `ino`: it lives until {@link Filesystem.release}. */
+  retain(ino: number): void {
+    this.#volume.openFiles.retain(this.#inode(ino).number);
+  }
+
+  /** Closes file `ino`; without names it goes with the last close. */
+  release(ino: number): void {
+    const inode = this.#inode(ino);
+    if (!this.#volume.openFiles.release(ino)) return;
+    if (inode.links === 0 && !this.readOnly) this.#finishLater(ino);
+  }
+
+  /** Resolves when every call that returned is on stable storage. */
+  async sync(): Promise<void> {
+    this.#begin();
+    if (this.readOnly) return;
+    for (const ino of this.#unfinished) this.#finishLater(ino);
+    await this.#volume.flush();
+  }
+
+  /**
+   * Finishes everything, marks the volume clean and gives up the device. If
+   * the host fails, the device is given up all the same and the error goes on.
+   */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#begin();
+    try {
+      if (!this.readOnly) await this.#closeWritten();
+    } finally {
+      this.#closed = true;
+      this.#volume.close();
+    }
+  }
+
+  async #closeWritten(): Promise<void> {
+    for (const ino of this.#volume.openFiles.inodes()) {
+      if (this.#inode(ino).links === 0) this.#unfinished.add(ino);
+    }
+    for (const ino of this.#unfinished) this.#finish(ino);
+    // What is marked clean must be whole first.
+    await this.#volume.flush();
+    endWriting(this.#volume, this.#stateAtOpen);
+    await this.#volume.flush();
+  }
+
+  /** Starts a call: nothing of the one before is in use any more. */
+  #begin(): void {
+    if (this.#closed) throw new FsError("EIO", "the filesystem is closed");
+    this.#volume.cache.safePoint();
+  }
+
+  /** Inode `ino` if it is in use and not the format's own. */
+  #inode(ino: number): Inode {
+    this.#begin();
+    const { geometry, openFiles } = this.#volume;
+    const isAddressable = ino === ROOT_INODE ||
+      Number.isInteger(ino) && ino >= geometry.firstInode &&
+        ino <= geometry.inodesCount;
+    if (!isAddressable) throw new FsError("ESTALE");
+    const inode = new Inode(this.#volume, ino);
+    if (inode.links === 0 && !openFiles.has(ino)) throw new FsError("ESTALE");
+    return inode;
+  }
+
+  #directory(ino: number): Inode {
+    const inode = this.#inode(ino);
+    if (!inode.isDirectory) throw new FsError("ENOTDIR");
+    return inode;
+  }
+
+  #file(ino: number): Inode {
+    const inode = this.#inode(ino);
+    if (inode.isDirectory) throw new FsError("EISDIR");
+    if (inode.kind !== S_IFREG) throw new FsError("EINVAL", "not a file");
+    return inode;
+  }
+
+  #make(
+    dir: number,
+    name: Name,
+    kind: number,
+    options: CreateOptions,
+    fill?: (inode: Inode) => void,
+  ): Inode {
+    const directory = this.#directory(dir);
+    const bytes = checkedName(name);
+    const mode = kind | (options.mode ?? 0o644) & 0o7777;
+    const { credentials } = options;
+    return this.#volume.transact(() => {
+      const inode = createInode(directory, bytes, { mode, credentials });
+      fill?.(inode);
+      return inode;
+    }, credentials);
+  }
+
+  /** Returns false if blocks are left to be freed. */
+  #resize(inode: Inode, size: number): boolean {
+    if (inode.isDirectory) throw new FsError("EISDIR");
+    if (inode.kind !== S_IFREG) throw new FsError("EINVAL", "not a file");
+    checkOffset(size);
+    checkChangeable(inode);
+    const isDone = resizeContents(inode, size);
+    if (!isDone) addOrphan(inode);
+    return isDone;
+  }
+
+  #reclaim(ino: number): void {
+    if (ino !== 0) this.#finishLater(ino);
+  }
+
+  /**
+   * Does the work for which `ino` is on the orphan list. The operation that
+   * put it there has succeeded; where the host fails now, the work waits.
+   */
+  #finishLater(ino: number): void {
+    this.#unfinished.add(ino);
+    try {
+      this.#finish(ino);
+    } catch (error) {
+      if (!(error instanceof DeviceError || error instanceof FsError)) {
+        throw error;
+      }
+    }
+  }
+
+  /** Does the work for which `ino` is on the orphan list, if it is. */
+  #finish(ino: number): void {
+    if (!this.#unfinished.has(ino)) return;
+    const inode = new Inode(this.#volume, ino);
+    while (!this.#volume.transact(() => reclaimStep(inode)));
+    this.#unfinished.delete(ino);
+  }
+}
+
+function checkOffset(offset: number): void {
+  if (!Number.isSafeInteger(offset) || offset < 0) {
+    throw new FsError("EINVAL", `${offset} is no byte offset`);
+  }
+}
+
+function checkChangeable(inode: Inode): void {
+  if ((inode.get(INODE.i_flags) & IMMUTABLE_FL) !== 0) {
+    throw new FsError("EPERM", "the file is immutable");
+  }
+}

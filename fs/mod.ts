@@ -1,0 +1,22 @@
+/**
+ * The ext2 engine: a filesystem on any {@linkcode BlockDevice}, in TypeScript
+ * that needs no particular runtime.
+ *
+ * @module
+ */
+
+export * from "./attributes.ts";
+export { CorruptError, type Errno, ERRNO_TEXT, FsError } from "./errors.ts";
+export {
+  type CreateOptions,
+  Filesystem,
+  type FilesystemOptions,
+  type NodeOptions,
+} from "./filesystem.ts";
+export { format, type FormatOptions } from "./format.ts";
+export { LINK_MAX, NAME_MAX, ROOT_INODE } from "./geometry.ts";
+export type { Name } from "./namespace.ts";
+export { PATH_MAX, Paths, type ResolveOptions, SYMLINKS_MAX } from "./paths.ts";
+export type { AtimePolicy } from "./setattr.ts";
+export { probeBlockSize } from "./superblock.ts";
+export type { VolumeOptions } from "./volume.ts";

@@ -1,0 +1,79 @@
+/**
+ * Opening and closing: which volumes are accepted, how one is marked while it
+ * is open for writing, and what is made good of a crash.
+ *
+ * @module
+ */
+
+import { FsError } from "./errors.ts";
+import {
+  featureNames,
+  INCOMPAT,
+  RO_COMPAT,
+  SUPPORTED_INCOMPAT,
+  SUPPORTED_RO_COMPAT,
+} from "./features.ts";
+import { reclaimOrphans } from "./reclaim.ts";
+import { STATE_ERROR, STATE_VALID, SUPERBLOCK } from "./superblock.ts";
+import type { Volume } from "./volume.ts";
+
+const { s_state, s_feature_incompat, s_feature_ro_compat } = SUPERBLOCK;
+
+/**
+ * Refuses a volume with features that the engine does not know, or makes it
+ * read-only. Returns what the user should be told.
+ */
+export function checkFeatures(volume: Volume): string[] {
+  const warnings: string[] = [];
+  const incompat = volume.superblock(s_feature_incompat);
+  if ((incompat & INCOMPAT.needs_recovery) !== 0) {
+    throw new FsError(
+      "EINVAL",
+      "the journal needs recovery: run e2fsck on the image first",
+    );
+  }
+  const refused = incompat & ~SUPPORTED_INCOMPAT;
+  if (refused !== 0) {
+    const names = featureNames(refused, INCOMPAT).join(", ");
+    throw new FsError("EINVAL", `the volume has features not known: ${names}`);
+  }
+  const unwritable = volume.superblock(s_feature_ro_compat) &
+    ~SUPPORTED_RO_COMPAT;
+  if (unwritable !== 0 && !volume.readOnly) {
+    volume.readOnly = true;
+    const names = featureNames(unwritable, RO_COMPAT).join(", ");
+    warnings.push(`opened read-only, for it has features not known: ${names}`);
+  }
+  const state = volume.superblock(s_state);
+  if ((state & STATE_ERROR) !== 0) {
+    warnings.push("errors were found on this volume before: run e2fsck on it");
+  } else if ((state & STATE_VALID) === 0) {
+    warnings.push("the volume was not closed cleanly: run e2fsck on it");
+  }
+  return warnings;
+}
+
+/**
+ * Marks the volume as open for writing and finishes what a crash left on the
+ * orphan list. Returns the state to give back at the end.
+ */
+export function beginWriting(volume: Volume): number {
+  const state = volume.superblock(s_state);
+  volume.transact(() => {
+    volume.setSuperblock(s_state, state & ~STATE_VALID);
+    volume.setSuperblock(SUPERBLOCK.s_mtime, volume.now().sec);
+    const mounts = volume.superblock(SUPERBLOCK.s_mnt_count);
+    volume.setSuperblock(SUPERBLOCK.s_mnt_count, Math.min(mounts + 1, 0xffff));
+  });
+  reclaimOrphans(volume);
+  volume.cache.writeBack();
+  return state;
+}
+
+/** Gives the volume back the `state` it had before it was opened. */
+export function endWriting(volume: Volume, state: number): void {
+  volume.transact(() => {
+    volume.setSuperblock(s_state, state);
+    volume.setSuperblock(SUPERBLOCK.s_wtime, volume.now().sec);
+  });
+}

@@ -1,0 +1,108 @@
+/**
+ * Reclaiming: what an inode still holds when its last name is gone, or when
+ * its file was cut short. Large files are freed in steps, each an operation of
+ * its own, with the inode on the orphan list until the last.
+ *
+ * @module
+ */
+
+import { S_IFDIR, S_IFLNK, S_IFREG } from "./attributes.ts";
+import { cutBlocks } from "./block_map.ts";
+import { CorruptError } from "./errors.ts";
+import { CUT_BLOCKS_MAX, cutContents } from "./file.ts";
+import { INODE, Inode } from "./inode.ts";
+import { freeInode, isInodeAllocated } from "./inode_allocator.ts";
+import { addOrphan, orphans, removeOrphan } from "./orphan_list.ts";
+import { SUPERBLOCK } from "./superblock.ts";
+import { isFastSymlink } from "./symlink.ts";
+import type { Volume } from "./volume.ts";
+import { releaseXattrBlock } from "./xattr.ts";
+
+/**
+ * Takes one name from `inode`. With the last it is freed, or put on the orphan
+ * list: because it is open, or because it is too large for one operation.
+ * Returns true if {@link reclaimStep} has to go on.
+ */
+export function dropLink(inode: Inode): boolean {
+  const links = inode.links;
+  if (links === 0) {
+    throw new CorruptError("a name of an inode without links", {
+      inode: inode.number,
+    });
+  }
+  inode.links = links - 1;
+  inode.touch("ctime");
+  return links === 1 && dispose(inode);
+}
+
+/** As {@link dropLink}, of a directory, with its own `.` as well. */
+export function dropDirectory(inode: Inode): boolean {
+  inode.links = 0;
+  inode.touch("ctime");
+  return dispose(inode);
+}
+
+function dispose(inode: Inode): boolean {
+  const isOpen = inode.volume.openFiles.has(inode.number);
+  if (!isOpen && freeContents(inode)) {
+    freeEmptied(inode);
+    return false;
+  }
+  addOrphan(inode);
+  return !isOpen;
+}
+
+/**
+ * Does one step of the work for which `inode` is on the orphan list; the last
+ * takes it off the list and returns true.
+ */
+export function reclaimStep(inode: Inode): boolean {
+  const isDeleted = inode.links === 0;
+  const done = isDeleted ? freeContents(inode) : cutContents(inode);
+  if (!done) return false;
+  removeOrphan(inode);
+  if (isDeleted) freeEmptied(inode);
+  return true;
+}
+
+/**
+ * Finishes the work of everything on the orphan list, as after a crash.
+ * Returns the number of inodes. A broken list is dropped: what it held stays
+ * allocated until a checker finds it.
+ */
+export function reclaimOrphans(volume: Volume): number {
+  let count = 0;
+  try {
+    for (const ino of [...orphans(volume)]) {
+      const inode = new Inode(volume, ino);
+      if (!isInodeAllocated(volume, ino)) {
+        throw new CorruptError("a free inode is on the orphan list", {
+          inode: ino,
+        });
+      }
+      while (!volume.transact(() => reclaimStep(inode)));
+      count++;
+    }
+  } catch (error) {
+    if (!(error instanceof CorruptError)) throw error;
+    volume.transact(() => volume.setSuperblock(SUPERBLOCK.s_last_orphan, 0));
+  }
+  return count;
+}
+
+/** Frees the blocks of a deleted file; true if none is left. */
+function freeContents(inode: Inode): boolean {
+  const { kind } = inode;
+  const hasBlocks = kind === S_IFREG || kind === S_IFDIR ||
+    kind === S_IFLNK && !isFastSymlink(inode);
+  return !hasBlocks || cutBlocks(inode, 0, CUT_BLOCKS_MAX);
+}
+
+/** Frees an inode that has no blocks any more but for its attributes'. */
+function freeEmptied(inode: Inode): void {
+  const { volume, number } = inode;
+  releaseXattrBlock(inode);
+  inode.set(INODE.i_dtime, volume.now().sec);
+  if (inode.isDirectory) volume.names.delete(number);
+  freeInode(volume, number, inode.isDirectory);
+}

@@ -1,0 +1,116 @@
+/**
+ * Changing attributes, and the times that change by themselves.
+ *
+ * @module
+ */
+
+import { DeviceError } from "../bd/block_device.ts";
+import {
+  type AttributeChanges,
+  S_IFMT,
+  S_IFREG,
+  S_ISGID,
+  S_ISUID,
+  type Timestamp,
+} from "./attributes.ts";
+import { FsError } from "./errors.ts";
+import {
+  APPEND_FL,
+  IMMUTABLE_FL,
+  INODE,
+  type Inode,
+  NOATIME_FL,
+  type TimeName,
+  USER_FLAGS,
+} from "./inode.ts";
+
+/**
+ * When reading sets the time of the last read: `"relatime"` if it is not later
+ * than the last change or is a day old (as Linux does), always, or never.
+ */
+export type AtimePolicy = "relatime" | "strictatime" | "noatime";
+
+/** Seconds after which relatime sets the time in any case. */
+const RELATIME_SECONDS = 24 * 60 * 60;
+
+/** Stores all `changes` but that of the size, which the caller has made. */
+export function changeAttributes(
+  inode: Inode,
+  changes: AttributeChanges,
+): void {
+  const { mode, flags, size, birthtime, ctime } = changes;
+  const frozen = inode.get(INODE.i_flags) & (IMMUTABLE_FL | APPEND_FL);
+  if (frozen !== 0 && flags === undefined) {
+    throw new FsError("EPERM", "the file is immutable or append-only");
+  }
+  changeOwner(inode, changes);
+  if (mode !== undefined) {
+    inode.mode = inode.mode & S_IFMT | mode & ~S_IFMT & 0o7777;
+  }
+  if (flags !== undefined) {
+    const kept = inode.get(INODE.i_flags) & ~USER_FLAGS;
+    inode.set(INODE.i_flags, kept | flags & USER_FLAGS);
+  }
+  if (size !== undefined) inode.touch("mtime");
+  inode.touch("ctime");
+  changeTime(inode, "atime", changes.atime);
+  changeTime(inode, "mtime", changes.mtime);
+  changeTime(inode, "ctime", ctime);
+  changeTime(inode, "crtime", birthtime);
+}
+
+function changeOwner(inode: Inode, { uid, gid }: AttributeChanges): void {
+  for (const id of [uid, gid]) {
+    if (
+      id !== undefined && !(Number.isInteger(id) && id >= 0 && id < 2 ** 32)
+    ) {
+      throw new FsError("EINVAL", `${id} is no user or group id`);
+    }
+  }
+  if (uid === undefined && gid === undefined) return;
+  if (uid !== undefined) inode.uid = uid;
+  if (gid !== undefined) inode.gid = gid;
+  // Whoever gave the file set-id bits did not give them to its new owner.
+  if (inode.kind !== S_IFREG) return;
+  const groupExecutes = (inode.mode & 0o010) !== 0;
+  inode.mode &= ~(S_ISUID | (groupExecutes ? S_ISGID : 0));
+}
+
+function changeTime(
+  inode: Inode,
+  name: TimeName,
+  time: Timestamp | "now" | undefined,
+): void {
+  if (time === "now") inode.touch(name);
+  else if (time !== undefined) {
+    const { sec, nsec } = time;
+    const isTime = Number.isSafeInteger(sec) && Number.isInteger(nsec) &&
+      nsec >= 0 && nsec < 1_000_000_000;
+    if (!isTime) throw new FsError("EINVAL", `${sec}.${nsec} is no time`);
+    inode.setTime(name, time);
+  }
+}
+
+/** Sets the time of the last read, as `policy` asks. */
+export function touchAtime(inode: Inode, policy: AtimePolicy): void {
+  if (policy === "noatime" || inode.volume.readOnly) return;
+  if ((inode.get(INODE.i_flags) & NOATIME_FL) !== 0) return;
+  const now = inode.volume.now();
+  if (policy === "relatime") {
+    const atime = inode.time("atime")!;
+    const isRecent = now.sec - atime.sec < RELATIME_SECONDS;
+    const isLater = isBefore(inode.time("mtime")!, atime) &&
+      isBefore(inode.time("ctime")!, atime);
+    if (isRecent && isLater) return;
+  }
+  try {
+    inode.volume.transact(() => inode.setTime("atime", now));
+  } catch (error) {
+    // What was read is right, whether or not the host can note that it was.
+    if (!(error instanceof DeviceError)) throw error;
+  }
+}
+
+function isBefore(a: Timestamp, b: Timestamp): boolean {
+  return a.sec < b.sec || a.sec === b.sec && a.nsec < b.nsec;
+}
