@@ -141,6 +141,7 @@ export class BlockCache {
 
   /** Writable view of `block` with its present contents; it is now dirty. */
   modify(block: number): Uint8Array {
+    this.#checkOpen();
     const entry = this.#entries.get(block) ?? this.#load(block);
     entry.epoch = this.#epoch;
     if (entry.transaction !== this.#transaction) {
@@ -156,6 +157,7 @@ export class BlockCache {
    * whole: what it shows at first is undefined. The device is not read.
    */
   replace(block: number): Uint8Array {
+    this.#checkOpen();
     const known = this.#entries.get(block);
     if (known === undefined) {
       checkRange(this.#device, block, this.#device.blockSize);
@@ -173,6 +175,7 @@ export class BlockCache {
 
   /** Forgets `block`, which was freed: its contents no longer matter. */
   discard(block: number): void {
+    this.#checkOpen();
     const entry = this.#entries.get(block);
     if (entry === undefined) return;
     if (entry.transaction !== this.#transaction) this.#save(entry, entry.data);
@@ -308,7 +311,6 @@ export class BlockCache {
   }
 
   #save(entry: Entry, data: Uint8Array | null): void {
-    this.#checkOpen();
     this.#undo.push({ entry, data, dirty: entry.dirty });
     entry.transaction = this.#transaction;
   }

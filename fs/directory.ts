@@ -138,6 +138,27 @@ export function removeEntry(
 /** Makes the entry at `place` name another inode. */
 export function replaceEntry(
   directory: Inode,
+  place: EntryPlace,
+  ino: number,
+  kind: number,
+): void {
+  pointEntry(directory, place, ino, kind);
+  changed(directory);
+}
+
+/** Makes `..` name another directory; what is in it has not changed. */
+export function replaceParent(directory: Inode, parent: Inode): void {
+  const place = findEntry(directory, DOT_DOT);
+  if (place === null) {
+    throw new CorruptError("a directory has no entry '..'", {
+      inode: directory.number,
+    });
+  }
+  pointEntry(directory, place, parent.number, parent.kind);
+}
+
+function pointEntry(
+  directory: Inode,
   { offset }: EntryPlace,
   ino: number,
   kind: number,
@@ -147,7 +168,6 @@ export function replaceEntry(
   const block = cache.modify(blockAt(directory, i));
   INO.set(block, offset % blockSize, ino);
   file_type.set(block, offset % blockSize, typeByte(directory, kind));
-  changed(directory);
 }
 
 /** Gives a new, empty directory its `.` and `..`. */
@@ -192,14 +212,17 @@ export function listEntries(
   const entries: DirectoryEntry[] = [];
   const blocks = blockCount(directory);
   const first = Math.floor(cookie / blockSize);
+  const typed = hasTypes(directory);
   for (let i = first; i < blocks && entries.length < limit; i++) {
     if (i % SCAN_WINDOW_BLOCKS === 0) cache.safePoint();
-    walk(directory, i, readBlock(directory, i), (block, at, length) => {
+    // One copy of the block serves all its names.
+    const copy = readBlock(directory, i).slice();
+    walk(directory, i, copy, (block, at, length) => {
       const ino = INO.get(block, at);
       if (ino === 0 || i * blockSize + at < cookie) return true;
-      const name = nameAt(block, at).slice();
+      const name = nameAt(block, at);
       checkName(directory, name);
-      const kind = kindOf(hasTypes(directory) ? file_type.get(block, at) : 0);
+      const kind = kindOf(typed ? file_type.get(block, at) : 0);
       entries.push({ name, ino, kind, cookie: i * blockSize + at + length });
       return entries.length < limit;
     });

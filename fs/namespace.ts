@@ -16,6 +16,7 @@ import {
   isEmptyDirectory,
   removeEntry,
   replaceEntry,
+  replaceParent,
 } from "./directory.ts";
 import { CorruptError, FsError } from "./errors.ts";
 import { LINK_MAX, NAME_MAX, ROOT_INODE } from "./geometry.ts";
@@ -206,8 +207,7 @@ export function renameEntry(
   inode.touch("ctime");
   if (replaced?.isDirectory) lowerLinks(to.directory);
   if (inode.isDirectory && moves) {
-    const dotDot = requireEntry(inode, DOT_DOT);
-    replaceEntry(inode, dotDot, to.directory.number, S_IFDIR);
+    replaceParent(inode, to.directory);
     lowerLinks(from.directory);
     to.directory.links++;
   }
