@@ -148,13 +148,17 @@ export function replaceEntry(
 
 /** Makes `..` name another directory; what is in it has not changed. */
 export function replaceParent(directory: Inode, parent: Inode): void {
-  const place = findEntry(directory, DOT_DOT);
-  if (place === null) {
-    throw new CorruptError("a directory has no entry '..'", {
-      inode: directory.number,
-    });
-  }
+  const place = parentEntry(directory);
   pointEntry(directory, place, parent.number, parent.kind);
+}
+
+/** The entry `..` of `directory`, which every directory has. */
+export function parentEntry(directory: Inode): EntryPlace {
+  const place = findEntry(directory, DOT_DOT);
+  if (place !== null) return place;
+  throw new CorruptError("a directory has no entry '..'", {
+    inode: directory.number,
+  });
 }
 
 function pointEntry(
@@ -184,9 +188,9 @@ export function initDirectory(directory: Inode, parent: number): void {
 }
 
 /** The name of a directory in itself. */
-export const DOT: Uint8Array = Uint8Array.of(0x2e);
+const DOT: Uint8Array = Uint8Array.of(0x2e);
 /** The name of a directory's parent in it. */
-export const DOT_DOT: Uint8Array = Uint8Array.of(0x2e, 0x2e);
+const DOT_DOT: Uint8Array = Uint8Array.of(0x2e, 0x2e);
 
 /** Whether `directory` holds nothing but `.` and `..`. */
 export function isEmptyDirectory(directory: Inode): boolean {

@@ -169,7 +169,7 @@ export class Filesystem {
       done += count;
       if (count < part.length) break;
     }
-    touchAtime(inode, this.#atime);
+    if (into.length > 0) touchAtime(inode, this.#atime);
     return done;
   }
 

@@ -8,12 +8,12 @@
 import { type Credentials, S_IFDIR, S_ISGID, SUPERUSER } from "./attributes.ts";
 import {
   addEntry,
-  DOT_DOT,
   type EntryPlace,
   findEntry,
   initDirectory,
   isDots,
   isEmptyDirectory,
+  parentEntry,
   removeEntry,
   replaceEntry,
   replaceParent,
@@ -259,7 +259,7 @@ function checkOutside(inode: Inode, directory: Inode): void {
     seen.add(above.number);
     // That it was removed is for the caller to find; its `..` says nothing.
     if (above.links === 0) return;
-    above = namedInode(volume, requireEntry(above, DOT_DOT));
+    above = namedInode(volume, parentEntry(above));
   }
 }
 

@@ -68,7 +68,7 @@ export class Volume {
   /** Opens the volume on `device`; throws if there is none that fits. */
   constructor(device: BlockDevice, options: VolumeOptions = {}) {
     this.#device = device;
-    this.readOnly = options.readOnly ?? device.readOnly;
+    this.readOnly = device.readOnly || (options.readOnly ?? false);
     this.now = options.now ?? systemClock;
     this.generation = options.generation ?? randomGeneration;
     this.cache = new BlockCache(
