@@ -15,7 +15,6 @@ import {
   type AttributeChanges,
   type Attributes,
   type Credentials,
-  type DeviceNumber,
   type DirectoryEntry,
   S_IFBLK,
   S_IFCHR,
@@ -50,34 +49,17 @@ import {
   requireEntry,
   unlinkName,
 } from "./namespace.ts";
+import type {
+  CreateOptions,
+  FilesystemOptions,
+  NodeOptions,
+} from "./options.ts";
 import { addOrphan } from "./orphan_list.ts";
-import { reclaimStep } from "./reclaim.ts";
+import { finish, finishAll, finishLater } from "./reclaim.ts";
 import { volumeStatistics } from "./statfs.ts";
 import { readTarget, writeTarget } from "./symlink.ts";
-import { Volume, type VolumeOptions } from "./volume.ts";
+import { Volume } from "./volume.ts";
 import { getXattr, listXattr, removeXattr, setXattr } from "./xattr.ts";
-
-/** How a filesystem is to be opened. */
-export interface FilesystemOptions extends VolumeOptions {
-  /** When reading sets the time of the last read; `"relatime"` if absent. */
-  atime?: AtimePolicy;
-}
-
-/** What a new file is to be. */
-export interface CreateOptions {
-  /** Permission, set-id and sticky bits. */
-  mode?: number;
-  /** Whose it is; the superuser's if absent. */
-  credentials?: Credentials;
-}
-
-/** What a new device node, fifo or socket is to be. */
-export interface NodeOptions extends CreateOptions {
-  /** `S_IFCHR`, `S_IFBLK`, `S_IFIFO` or `S_IFSOCK`. */
-  kind: number;
-  /** Number of a device. */
-  rdev?: DeviceNumber;
-}
 
 /** Entries that `readdir` returns where no limit is given. */
 const READDIR_LIMIT = 1024;
@@ -88,8 +70,6 @@ export class Filesystem {
   readonly warnings: readonly string[];
   readonly #volume: Volume;
   readonly #atime: AtimePolicy;
-  /** Inodes on the orphan list whose work could not be finished yet. */
-  readonly #unfinished: Set<number> = new Set();
   #stateAtOpen = 0;
   #closed = false;
 
@@ -143,14 +123,14 @@ export class Filesystem {
     credentials?: Credentials,
   ): Attributes {
     const inode = this.#inode(ino);
-    if (changes.size !== undefined) this.#finish(ino);
+    if (changes.size !== undefined) finish(this.#volume, ino);
     const isDone = this.#volume.transact(() => {
       const isDone = changes.size === undefined ||
         this.#resize(inode, changes.size);
       changeAttributes(inode, changes);
       return isDone;
     }, credentials);
-    if (!isDone) this.#finishLater(ino);
+    if (!isDone) finishLater(this.#volume, ino);
     return inode.attributes();
   }
 
@@ -186,7 +166,7 @@ export class Filesystem {
   ): number {
     const inode = this.#file(ino);
     checkOffset(offset);
-    this.#finish(ino);
+    finish(this.#volume, ino);
     let done = 0;
     while (done < from.length) {
       const part = from.subarray(done, done + TRANSFER_MAX);
@@ -361,14 +341,14 @@ export class Filesystem {
   release(ino: number): void {
     const inode = this.#inode(ino);
     if (!this.#volume.openFiles.release(ino)) return;
-    if (inode.links === 0 && !this.readOnly) this.#finishLater(ino);
+    if (inode.links === 0 && !this.readOnly) finishLater(this.#volume, ino);
   }
 
   /** Resolves when every call that returned is on stable storage. */
   async sync(): Promise<void> {
     this.#begin();
     if (this.readOnly) return;
-    for (const ino of this.#unfinished) this.#finishLater(ino);
+    finishAll(this.#volume);
     await this.#volume.flush();
   }
 
@@ -388,12 +368,15 @@ export class Filesystem {
   }
 
   async #closeWritten(): Promise<void> {
-    for (const ino of this.#volume.openFiles.inodes()) {
-      if (this.#inode(ino).links === 0) this.#unfinished.add(ino);
+    const { openFiles, unfinished } = this.#volume;
+    for (const ino of openFiles.inodes()) {
+      if (this.#inode(ino).links === 0) unfinished.add(ino);
     }
-    for (const ino of this.#unfinished) this.#finish(ino);
-    // What is marked clean must be whole first.
+    openFiles.clear();
+    finishAll(this.#volume);
+    // What is marked clean must be whole first, and nothing left to do.
     await this.#volume.flush();
+    if (unfinished.size > 0) return;
     endWriting(this.#volume, this.#stateAtOpen);
     await this.#volume.flush();
   }
@@ -455,35 +438,12 @@ export class Filesystem {
     checkOffset(size);
     checkChangeable(inode);
     const isDone = resizeContents(inode, size);
-    if (!isDone) addOrphan(inode);
+    if (!isDone && inode.links > 0) addOrphan(inode);
     return isDone;
   }
 
   #reclaim(ino: number): void {
-    if (ino !== 0) this.#finishLater(ino);
-  }
-
-  /**
-   * Does the work for which `ino` is on the orphan list. The operation that
-   * put it there has succeeded; where the host fails now, the work waits.
-   */
-  #finishLater(ino: number): void {
-    this.#unfinished.add(ino);
-    try {
-      this.#finish(ino);
-    } catch (error) {
-      if (!(error instanceof DeviceError || error instanceof FsError)) {
-        throw error;
-      }
-    }
-  }
-
-  /** Does the work for which `ino` is on the orphan list, if it is. */
-  #finish(ino: number): void {
-    if (!this.#unfinished.has(ino)) return;
-    const inode = new Inode(this.#volume, ino);
-    while (!this.#volume.transact(() => reclaimStep(inode)));
-    this.#unfinished.delete(ino);
+    if (ino !== 0) finishLater(this.#volume, ino);
   }
 }
 

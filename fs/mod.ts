@@ -7,14 +7,10 @@
 
 export * from "./attributes.ts";
 export { CorruptError, type Errno, ERRNO_TEXT, FsError } from "./errors.ts";
-export {
-  type CreateOptions,
-  Filesystem,
-  type FilesystemOptions,
-  type NodeOptions,
-} from "./filesystem.ts";
+export { Filesystem } from "./filesystem.ts";
 export { format, type FormatOptions } from "./format.ts";
 export { LINK_MAX, NAME_MAX, ROOT_INODE } from "./geometry.ts";
+export * from "./options.ts";
 export type { Name } from "./namespace.ts";
 export { PATH_MAX, Paths, type ResolveOptions, SYMLINKS_MAX } from "./paths.ts";
 export type { AtimePolicy } from "./setattr.ts";

@@ -24,6 +24,11 @@ export class OpenFiles {
     this.#counts.set(ino, (this.#counts.get(ino) ?? 0) + 1);
   }
 
+  /** Closes every inode. */
+  clear(): void {
+    this.#counts.clear();
+  }
+
   /** Closes inode `ino` once; tells whether that was the last time. */
   release(ino: number): boolean {
     const count = this.#counts.get(ino);

@@ -15,7 +15,8 @@ import {
 } from "./attributes.ts";
 import { isDots } from "./directory.ts";
 import { FsError } from "./errors.ts";
-import type { CreateOptions, Filesystem } from "./filesystem.ts";
+import type { Filesystem } from "./filesystem.ts";
+import type { CreateOptions } from "./options.ts";
 import { ROOT_INODE } from "./geometry.ts";
 import { type Name, nameBytes } from "./namespace.ts";
 

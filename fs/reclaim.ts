@@ -6,9 +6,10 @@
  * @module
  */
 
+import { DeviceError } from "../bd/block_device.ts";
 import { S_IFDIR, S_IFLNK, S_IFREG } from "./attributes.ts";
 import { cutBlocks } from "./block_map.ts";
-import { CorruptError } from "./errors.ts";
+import { CorruptError, FsError } from "./errors.ts";
 import { CUT_BLOCKS_MAX, cutContents } from "./file.ts";
 import { INODE, Inode } from "./inode.ts";
 import { freeInode, isInodeAllocated } from "./inode_allocator.ts";
@@ -43,7 +44,10 @@ export function dropDirectory(inode: Inode): boolean {
 }
 
 function dispose(inode: Inode): boolean {
-  const isOpen = inode.volume.openFiles.has(inode.number);
+  const { volume, number } = inode;
+  // Being cut in steps, it is on the list already.
+  if (volume.unfinished.has(number)) return true;
+  const isOpen = volume.openFiles.has(number);
   if (!isOpen && freeContents(inode)) {
     freeEmptied(inode);
     return false;
@@ -53,16 +57,49 @@ function dispose(inode: Inode): boolean {
 }
 
 /**
- * Does one step of the work for which `inode` is on the orphan list; the last
- * takes it off the list and returns true.
+ * Does one step of the work for which `inode` is on the orphan list, and
+ * returns true if it was the last. The inode is off the list then, unless it
+ * has no names but is open.
  */
 export function reclaimStep(inode: Inode): boolean {
-  const isDeleted = inode.links === 0;
-  const done = isDeleted ? freeContents(inode) : cutContents(inode);
-  if (!done) return false;
+  if (inode.links === 0) {
+    if (inode.volume.openFiles.has(inode.number)) return cutContents(inode);
+    if (!freeContents(inode)) return false;
+    removeOrphan(inode);
+    freeEmptied(inode);
+    return true;
+  }
+  if (inode.kind === S_IFREG && !cutContents(inode)) return false;
   removeOrphan(inode);
-  if (isDeleted) freeEmptied(inode);
   return true;
+}
+
+/** Does the work for which `ino` is on the orphan list, if it is. */
+export function finish(volume: Volume, ino: number): void {
+  if (!volume.unfinished.has(ino)) return;
+  const inode = new Inode(volume, ino);
+  while (!volume.transact(() => reclaimStep(inode)));
+  volume.unfinished.delete(ino);
+}
+
+/**
+ * As {@link finish}, for an inode that an operation has just put there. That
+ * operation has succeeded; where the host fails now, the work waits.
+ */
+export function finishLater(volume: Volume, ino: number): void {
+  volume.unfinished.add(ino);
+  try {
+    finish(volume, ino);
+  } catch (error) {
+    if (!(error instanceof DeviceError || error instanceof FsError)) {
+      throw error;
+    }
+  }
+}
+
+/** As {@link finishLater}, for all that waits. */
+export function finishAll(volume: Volume): void {
+  for (const ino of volume.unfinished) finishLater(volume, ino);
 }
 
 /**

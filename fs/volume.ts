@@ -53,6 +53,8 @@ export class Volume {
   readonly names: NameIndex = new NameIndex();
   /** Files that are open. */
   readonly openFiles: OpenFiles = new OpenFiles();
+  /** Inodes on the orphan list whose work is to be finished. */
+  readonly unfinished: Set<number> = new Set();
   /** The clock. */
   readonly now: () => Timestamp;
   /** The generation of the next inode, 32 bits. */
