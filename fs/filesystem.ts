@@ -9,7 +9,7 @@
  * @module
  */
 
-import { type BlockDevice, DeviceError } from "../bd/block_device.ts";
+import type { BlockDevice } from "../bd/block_device.ts";
 import type { CacheStatistics } from "../bd/cache.ts";
 import {
   type AttributeChanges,
