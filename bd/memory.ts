@@ -55,7 +55,7 @@ export class MemoryDevice implements BlockDevice {
       let stored = this.#slabs.get(slab);
       if (!stored) {
         // Zeros over zeros need no memory: formatting stays sparse.
-        if (piece.every((byte) => byte === 0)) return;
+        if (isZero(piece)) return;
         stored = new Uint8Array(SLAB_BLOCKS * this.blockSize);
         this.#slabs.set(slab, stored);
       }
@@ -120,4 +120,15 @@ export class MemoryDevice implements BlockDevice {
       done = end;
     }
   }
+}
+
+/** Whether all of `piece` is zeros; whole blocks, so whole 32-bit words. */
+function isZero(piece: Uint8Array): boolean {
+  const { buffer, byteOffset, length } = piece;
+  if (byteOffset % 4 !== 0) return piece.every((byte) => byte === 0);
+  const words = new Uint32Array(buffer, byteOffset, length / 4);
+  for (let i = 0; i < words.length; i++) {
+    if (words[i] !== 0) return false;
+  }
+  return true;
 }

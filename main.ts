@@ -1,0 +1,43 @@
+/**
+ * The program `nextfs`: parses, calls, and turns errors into exit codes.
+ *
+ * @module
+ */
+
+import { InUseError } from "./bd/mod.ts";
+import {
+  BrokenPipeError,
+  errorText,
+  InterruptedError,
+  NoVolumeError,
+  ReportedError,
+  UsageError,
+} from "./tools/errors.ts";
+import { EXIT } from "./tools/exit_codes.ts";
+import { findCommand, runCommand } from "./tools/program.ts";
+
+function exitCode(error: unknown): number {
+  if (error instanceof UsageError) return EXIT.usage;
+  if (error instanceof NoVolumeError) return EXIT.noVolume;
+  if (error instanceof InUseError) return EXIT.inUse;
+  if (error instanceof InterruptedError) return EXIT.interrupted;
+  if (error instanceof BrokenPipeError) return EXIT.brokenPipe;
+  return EXIT.failure;
+}
+
+async function main(args: string[]): Promise<number> {
+  let name = "nextfs";
+  try {
+    const command = findCommand(args[0]);
+    if (command) name += ` ${command.name}`;
+    await runCommand(command, args);
+    return EXIT.ok;
+  } catch (error) {
+    const silent = error instanceof ReportedError ||
+      error instanceof BrokenPipeError;
+    if (!silent) console.error(`${name}: ${errorText(error)}`);
+    return exitCode(error);
+  }
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

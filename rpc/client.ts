@@ -1,0 +1,366 @@
+/**
+ * A client of one server: typed calls, many in flight on one connection.
+ *
+ * @module
+ */
+
+import { FsError } from "../fs/errors.ts";
+import { decodeMessage, REPLY_ITEMS_MAX } from "./codec.ts";
+import { DisconnectedError } from "./disconnected_error.ts";
+import { type Endpoint, formatEndpoint, parseEndpoint } from "./endpoint.ts";
+import { errnoName } from "./errno.ts";
+import { FrameSplitter } from "./frame.ts";
+import { FrameWriter, PREFIX_SIZE } from "./frame_writer.ts";
+import { FRAME_MAX, HELLO_FRAME_MAX, MAGIC, VERSION } from "./limits.ts";
+import type {
+  Arguments,
+  HelloReply,
+  Node,
+  NumberedOperation,
+  OperationName,
+  Results,
+} from "./operations.ts";
+import { operationNamed } from "./operations.ts";
+import { ProtocolError } from "./protocol_error.ts";
+import { dial, type Transport } from "./transport.ts";
+import { readFields, WireTypeError, writeFields } from "./wire_types.ts";
+
+/** How a connection is made. */
+export interface ConnectOptions {
+  /** Most requests in flight; 64 if absent, bounded by the server's limit. */
+  maxInFlight?: number;
+  /** Longest reply frame in bytes; 1 MiB + 4 KiB if absent. */
+  maxFrame?: number;
+  /** Milliseconds until the server must have answered the hello; 10,000. */
+  helloTimeout?: number;
+  /** Makes the byte stream; the platform's own sockets if absent. */
+  dial?: (endpoint: Endpoint) => Promise<Transport>;
+}
+
+/**
+ * Connects to a server and agrees on version and limits.
+ *
+ * `endpoint` is `unix:PATH`, `unix:@ABSTRACT` or `tcp:HOST:PORT`. Rejects with
+ * a system error if nobody listens there, with {@link FsError} if the server
+ * refuses the connection, and with {@link ProtocolError} if what listens there
+ * does not speak the protocol.
+ *
+ * @example
+ * ```ts
+ * await using client = await connect("unix:/run/nextfs.sock");
+ * const { attributes } = await client.call("getattr", { node: client.root });
+ * ```
+ */
+export async function connect(
+  endpoint: string | Endpoint,
+  options: ConnectOptions = {},
+): Promise<Client> {
+  const where = typeof endpoint === "string"
+    ? parseEndpoint(endpoint)
+    : endpoint;
+  const transport = await (options.dial ?? dial)(where);
+  const client = new Client(transport, formatEndpoint(where), options);
+  const milliseconds = options.helloTimeout ?? 10_000;
+  const timer = setTimeout(() => {
+    client.fail(
+      new ProtocolError(
+        `Cannot use the server at ${formatEndpoint(where)}: no answer to ` +
+          `the hello within ${milliseconds} ms`,
+      ),
+    );
+  }, milliseconds);
+  try {
+    await client.hello();
+    return client;
+  } catch (error) {
+    await client.close();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A call that waits to be sent, or for its reply. */
+interface Call {
+  readonly operation: NumberedOperation;
+  readonly args: Readonly<Record<string, unknown>>;
+  readonly resolve: (results: never) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** First size of the buffers for requests and replies, in bytes. */
+const BUFFER_SIZE = 64 * 1024;
+
+/** A buffer for requests that grew beyond this is not kept, in bytes. */
+const BUFFER_KEPT_MAX = 4 * 1024 * 1024;
+
+/**
+ * One connection to a server. {@link connect} makes it.
+ *
+ * Invariants: a call is in exactly one of `#waiting` and `#pending` until its
+ * promise settles; `#waiting` is empty unless `#pending` is full; once
+ * `#failure` is set both are empty and stay so.
+ */
+export class Client implements AsyncDisposable {
+  /** Resolves when the connection has ended, whoever ended it. */
+  readonly closed: Promise<void>;
+
+  readonly #transport: Transport;
+  readonly #server: string;
+  readonly #maxFrame: number;
+  readonly #maxInFlightWanted: number;
+  readonly #splitter: FrameSplitter;
+  readonly #writer = new FrameWriter(new Uint8Array(BUFFER_SIZE));
+  readonly #pending = new Map<number, Call>();
+  readonly #waiting: Call[] = [];
+  #spare: Uint8Array = new Uint8Array(BUFFER_SIZE);
+  #flushing = false;
+  #lastId = 0;
+  #inFlightMax = 1;
+  #requestFrameMax = HELLO_FRAME_MAX;
+  #limits: HelloReply | null = null;
+  #failure: Error | null = null;
+
+  /** Stands on `transport`; `server` names the peer in messages. */
+  constructor(
+    transport: Transport,
+    server: string,
+    options: ConnectOptions = {},
+  ) {
+    this.#transport = transport;
+    this.#server = server;
+    this.#maxFrame = options.maxFrame ?? FRAME_MAX;
+    this.#maxInFlightWanted = options.maxInFlight ?? 64;
+    this.#splitter = new FrameSplitter(
+      new Uint8Array(BUFFER_SIZE),
+      this.#maxFrame,
+    );
+    this.closed = this.#receive();
+  }
+
+  /** What the server said in its hello: version, limits, root, read-only. */
+  get limits(): HelloReply {
+    if (this.#limits === null) {
+      throw new ProtocolError("Cannot use a connection before its hello");
+    }
+    return this.#limits;
+  }
+
+  /** The volume's root directory. */
+  get root(): Node {
+    return this.limits.root;
+  }
+
+  /** Agrees on version and limits; {@link connect} has done it. */
+  async hello(): Promise<void> {
+    const limits = await this.call("hello", {
+      magic: MAGIC,
+      version: VERSION,
+      maxFrame: this.#maxFrame,
+      maxInFlight: this.#maxInFlightWanted,
+    });
+    if (limits.version !== VERSION) {
+      throw new ProtocolError(
+        `Cannot use the server at ${this.#server}: it speaks version ` +
+          `${limits.version} of the protocol, not ${VERSION}`,
+      );
+    }
+    this.#limits = limits;
+    this.#inFlightMax = Math.min(limits.maxInFlight, this.#maxInFlightWanted);
+    this.#requestFrameMax = limits.maxFrame;
+  }
+
+  /**
+   * Calls an operation of the table (`rpc/operations.ts`) by its name.
+   *
+   * Resolves with the results by name. Rejects with {@link FsError} if the
+   * server refuses (`code` is the errno name) and, for every call in flight,
+   * with {@link DisconnectedError} when the connection ends. Waits for its
+   * turn when as many requests as the server allows are in flight. Byte
+   * arguments must not change until the promise has settled.
+   */
+  call<K extends OperationName>(
+    operation: K,
+    args: Arguments<K>,
+  ): Promise<Results<K>> {
+    return new Promise((resolve, reject) => {
+      const call: Call = {
+        operation: operationNamed(operation),
+        args,
+        resolve,
+        reject,
+      };
+      if (this.#failure) reject(this.#failure);
+      else if (this.#pending.size < this.#inFlightMax) this.#send(call);
+      else this.#waiting.push(call);
+    });
+  }
+
+  /** Ends the connection. Calls in flight are rejected. */
+  async close(): Promise<void> {
+    this.fail(
+      new DisconnectedError(`The connection to ${this.#server} was closed`),
+    );
+    await this.closed;
+  }
+
+  /** Ends the connection: `await using client = await connect(…)`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Ends the connection; calls in flight are rejected with `error`. */
+  fail(error: Error): void {
+    if (this.#failure) return;
+    this.#failure = error;
+    const calls = [...this.#pending.values(), ...this.#waiting];
+    this.#pending.clear();
+    this.#waiting.length = 0;
+    for (const call of calls) call.reject(error);
+    this.#transport.close();
+  }
+
+  /** Puts a call among those that the next write takes along. */
+  #send(call: Call): void {
+    const id = ++this.#lastId;
+    try {
+      let needed = this.#encode(id, call);
+      if (needed > 0) {
+        this.#grow(needed);
+        needed = this.#encode(id, call);
+      }
+    } catch (error) {
+      call.reject(
+        error instanceof WireTypeError
+          ? new FsError(error.code, error.message)
+          : error,
+      );
+      return;
+    }
+    this.#pending.set(id, call);
+    if (!this.#flushing) {
+      this.#flushing = true;
+      // Calls made until the program next waits go out together.
+      queueMicrotask(() => this.#flush());
+    }
+  }
+
+  /** Returns 0, or the bytes that the buffer must have. */
+  #encode(id: number, call: Call): number {
+    const { operation } = call;
+    const names = operation.argumentNames;
+    const writer = this.#writer;
+    const before = writer.length;
+    writer.begin(2 + names.length);
+    writer.int(id);
+    writer.int(operation.number);
+    writeFields(writer, operation.arguments, names, call.args);
+    if (writer.size - before - PREFIX_SIZE > this.#requestFrameMax) {
+      throw new WireTypeError(
+        "EINVAL",
+        `the server accepts requests of ${this.#requestFrameMax} bytes`,
+      );
+    }
+    return writer.end();
+  }
+
+  #grow(needed: number): void {
+    const { buffer, length } = this.#writer;
+    const larger = new Uint8Array(Math.max(needed, buffer.length * 2));
+    larger.set(buffer.subarray(0, length));
+    this.#writer.moveTo(larger);
+  }
+
+  async #flush(): Promise<void> {
+    const writer = this.#writer;
+    try {
+      while (writer.length > 0 && !this.#failure) {
+        const { buffer, length } = writer;
+        writer.reset(this.#spare);
+        this.#spare = buffer;
+        await this.#transport.write(buffer.subarray(0, length));
+        if (this.#spare.length > BUFFER_KEPT_MAX) {
+          this.#spare = new Uint8Array(BUFFER_SIZE);
+        }
+      }
+    } catch (error) {
+      this.fail(this.#lost(error));
+    } finally {
+      this.#flushing = false;
+    }
+  }
+
+  async #receive(): Promise<void> {
+    const splitter = this.#splitter;
+    try {
+      for (;;) {
+        if (splitter.full) this.#growReplies();
+        const count = await this.#transport.read(splitter.space());
+        if (count === null) break;
+        splitter.received(count);
+        for (let frame = splitter.next(); frame; frame = splitter.next()) {
+          this.#reply(frame);
+        }
+      }
+      this.fail(this.#lost());
+    } catch (error) {
+      this.fail(
+        error instanceof ProtocolError || error instanceof FsError
+          ? error
+          : this.#lost(error),
+      );
+    }
+  }
+
+  /** Doubles the buffer that has filled, up to the longest frame. */
+  #growReplies(): void {
+    const size = Math.min(
+      this.#splitter.buffer.length * 2,
+      this.#maxFrame + PREFIX_SIZE,
+    );
+    this.#splitter.moveTo(new Uint8Array(size));
+  }
+
+  #reply(frame: Uint8Array): void {
+    // The caller keeps what the reply holds; the frame's place is used again.
+    const message = decodeMessage(frame.slice(), REPLY_ITEMS_MAX);
+    const [id, status] = message;
+    const detail = typeof message[2] === "string" ? message[2] : undefined;
+    if (id === 0) throw new FsError(errnoName(status), detail);
+    const call = this.#pending.get(id);
+    if (call === undefined) {
+      throw new ProtocolError(
+        `The server at ${this.#server} answered a request that was not made`,
+      );
+    }
+    this.#pending.delete(id);
+    if (status === 0) this.#succeed(call, message);
+    else call.reject(new FsError(errnoName(status), detail));
+    while (
+      this.#waiting.length > 0 && this.#pending.size < this.#inFlightMax
+    ) {
+      this.#send(this.#waiting.shift()!);
+    }
+  }
+
+  #succeed({ operation, resolve, reject }: Call, message: unknown[]): void {
+    try {
+      const { results, resultNames } = operation;
+      resolve(readFields(results, resultNames, message, 2) as never);
+    } catch (error) {
+      const refused = new ProtocolError(
+        `The server at ${this.#server} sent a bad reply to ` +
+          `${operation.name}: ${error instanceof Error ? error.message : ""}`,
+      );
+      reject(refused);
+      throw refused;
+    }
+  }
+
+  #lost(cause?: unknown): DisconnectedError {
+    return new DisconnectedError(
+      `The server at ${this.#server} ended the connection`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,277 @@
+/**
+ * One connection of the server: bytes in, batches of replies out.
+ *
+ * Everything that has arrived is one batch: its requests are carried out in
+ * the order in which they came, and their replies leave in one write. The next
+ * batch is read when that write has ended, so that a client which does not
+ * read its replies stalls nobody but itself.
+ *
+ * Memory of one connection: {@link RECEIVE_SIZE} for requests and, while a
+ * batch is answered, {@link REPLY_SIZE}; and for longer frames one pair of
+ * the server's fixed number of {@link LargeBuffers}.
+ *
+ * @module
+ */
+
+import { setImmediate } from "node:timers";
+import { FrameSplitter } from "./frame.ts";
+import { FrameWriter } from "./frame_writer.ts";
+import type { LargeBufferPool, LargeBuffers } from "./large_buffers.ts";
+import { SMALL_REPLY } from "./limits.ts";
+import { failedRequest } from "./session.ts";
+import type { LateReply, Request, Session } from "./session.ts";
+import type { Transport } from "./transport.ts";
+
+/** A connection's own buffer for requests, at first, in bytes. */
+export const RECEIVE_SIZE_FIRST = 16 * 1024;
+/** The same when frames that have arrived filled it, in bytes. */
+export const RECEIVE_SIZE = 72 * 1024;
+/** A connection's own buffer for replies: 16 of 4 KiB fit, in bytes. */
+export const REPLY_SIZE = 72 * 1024;
+
+/** Requests after which other connections have their turn. */
+const TURN_REQUESTS = 64;
+/** Bytes of requests and replies after which others have their turn. */
+const TURN_BYTES = 1024 * 1024;
+
+/** What a connection needs of its server. */
+export interface ConnectionOptions {
+  /** Lends buffers for long frames. */
+  readonly largeBuffers: LargeBufferPool;
+  /** Buffers for replies that nobody uses, each of {@link REPLY_SIZE}. */
+  readonly replyBuffers: Uint8Array[];
+  /** Milliseconds until the hello must have come. */
+  readonly helloTimeout: number;
+  /** Milliseconds in which a frame must arrive, or a batch be taken. */
+  readonly stallTimeout: number;
+  /** Most replies that may be late. */
+  readonly maxLate: number;
+}
+
+/** The reply buffer of a connection that has nothing to send. */
+const NO_BUFFER = new Uint8Array(0);
+
+/**
+ * One connection, from its hello to its end.
+ *
+ * Invariants: the writer has a buffer only while a batch is served; `#large`
+ * is held only while one of its buffers is in use; bytes are read only when
+ * every reply of the batch before was written.
+ */
+export class Connection {
+  readonly #transport: Transport;
+  readonly #session: Session;
+  readonly #options: ConnectionOptions;
+  readonly #splitter: FrameSplitter;
+  readonly #writer = new FrameWriter(NO_BUFFER);
+  readonly #late = new Set<Promise<void>>();
+  readonly #cutOff = Promise.withResolvers<void>();
+  #own: Uint8Array = new Uint8Array(RECEIVE_SIZE_FIRST);
+  #large: LargeBuffers | null = null;
+  #writing: Promise<void> | null = null;
+  #reading = false;
+  #ending = false;
+  #closed = false;
+  #readDeadline: number;
+  #writeDeadline = Infinity;
+
+  /** Serves `session` over `transport`, once {@link run} is called. */
+  constructor(
+    transport: Transport,
+    session: Session,
+    options: ConnectionOptions,
+  ) {
+    this.#transport = transport;
+    this.#session = session;
+    this.#options = options;
+    this.#splitter = new FrameSplitter(this.#own, session.maxFrame);
+    this.#readDeadline = performance.now() + options.helloTimeout;
+  }
+
+  /** Serves until the connection ends, however it ends. Never rejects. */
+  async run(): Promise<void> {
+    try {
+      while (await this.#receive() && await this.#serveBatch());
+      await Promise.race([Promise.all(this.#late), this.#cutOff.promise]);
+    } catch {
+      // The peer has gone, or was cut off: there is nobody left to tell.
+    } finally {
+      this.close();
+      this.#giveLarge();
+      this.#session.close();
+    }
+  }
+
+  /** Lets what is in progress end, and then ends the connection. */
+  end(): void {
+    this.#ending = true;
+    if (this.#reading) {
+      Promise.all(this.#late).finally(() => this.close());
+    }
+  }
+
+  /** Cuts the connection off. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#cutOff.resolve();
+    this.#transport.close();
+  }
+
+  /** Cuts the connection off if its peer has let a deadline pass. */
+  closeIfStalled(now: number): void {
+    if (now > this.#readDeadline || now > this.#writeDeadline) this.close();
+  }
+
+  /** Waits for bytes; false if the connection ends. */
+  async #receive(): Promise<boolean> {
+    const splitter = this.#splitter;
+    this.#settleBuffers();
+    if (splitter.full) await this.#enlarge();
+    let space = splitter.space();
+    if (this.#large && this.#options.largeBuffers.contended) {
+      // Nothing is taken of the frame behind this one, so that the buffer is
+      // empty, and goes to another connection, when this one is done.
+      space = space.subarray(0, splitter.missing);
+    }
+    if (this.#ending || this.#closed) return false;
+    this.#reading = true;
+    const count = await this.#transport.read(space);
+    this.#reading = false;
+    if (count === null || this.#closed) return false;
+    splitter.received(count);
+    return true;
+  }
+
+  /** Gives up the large buffers if it can; keeps the deadline for a frame. */
+  #settleBuffers(): void {
+    const splitter = this.#splitter;
+    const { largeBuffers, stallTimeout } = this.#options;
+    const { pending } = splitter;
+    if (
+      pending === 0 || largeBuffers.contended && pending < this.#own.length
+    ) {
+      if (splitter.buffer !== this.#own) splitter.moveTo(this.#own);
+      this.#giveLarge();
+    }
+    if (pending > 0 && this.#readDeadline === Infinity) {
+      this.#readDeadline = performance.now() + stallTimeout;
+    }
+  }
+
+  /** Finds a larger buffer for a frame whose bytes have filled this one. */
+  async #enlarge(): Promise<void> {
+    if (this.#own.length < RECEIVE_SIZE) {
+      this.#own = new Uint8Array(RECEIVE_SIZE);
+      this.#splitter.moveTo(this.#own);
+    } else {
+      this.#splitter.moveTo((await this.#takeLarge()).requests);
+    }
+  }
+
+  async #takeLarge(): Promise<LargeBuffers> {
+    if (this.#large === null) {
+      // The time this takes is not the peer's fault.
+      this.#readDeadline = Infinity;
+      this.#large = await this.#options.largeBuffers.take();
+      if (this.#splitter.pending > 0) {
+        this.#readDeadline = performance.now() + this.#options.stallTimeout;
+      }
+    }
+    return this.#large;
+  }
+
+  #giveLarge(): void {
+    if (this.#large) this.#options.largeBuffers.give(this.#large);
+    this.#large = null;
+  }
+
+  /** Serves what has arrived; false if the connection is to end. */
+  async #serveBatch(): Promise<boolean> {
+    const session = this.#session;
+    const writer = this.#writer;
+    let requests = 0;
+    let bytes = 0;
+    for (;;) {
+      const request = this.#nextRequest();
+      if (request === null) break;
+      if (writer.room < request.replySize) {
+        await this.#makeRoom(request.replySize);
+      }
+      const before = writer.length;
+      const late = session.execute(request, writer);
+      if (late) await this.#expect(late);
+      if (request.fatal || !session.established) {
+        await this.#flush();
+        return false;
+      }
+      this.#readDeadline = Infinity;
+      bytes += request.size + Math.max(0, writer.length - before);
+      if (++requests >= TURN_REQUESTS || bytes >= TURN_BYTES) {
+        requests = bytes = 0;
+        await this.#flush();
+        await new Promise<void>((resolve) => {
+          setImmediate(resolve);
+        });
+      }
+    }
+    await this.#flush();
+    return true;
+  }
+
+  /** The next request that is whole, or null. */
+  #nextRequest(): Request | null {
+    this.#splitter.maxFrame = this.#session.maxFrame;
+    let frame: Uint8Array | null;
+    try {
+      frame = this.#splitter.next();
+    } catch (error) {
+      return failedRequest(0, error, true);
+    }
+    return frame && this.#session.parse(frame);
+  }
+
+  /** Finds a buffer with room for a reply of `size` bytes. */
+  async #makeRoom(size: number): Promise<void> {
+    await this.#flush();
+    this.#writer.reset(
+      size <= REPLY_SIZE
+        ? this.#options.replyBuffers.pop() ?? new Uint8Array(REPLY_SIZE)
+        : (await this.#takeLarge()).replies,
+    );
+  }
+
+  /** Sends the replies that are written, and gives up their buffer. */
+  async #flush(): Promise<void> {
+    const { buffer, length } = this.#writer;
+    if (length > 0) await this.#send(buffer.subarray(0, length));
+    this.#writer.reset(NO_BUFFER);
+    if (buffer.length === REPLY_SIZE) this.#options.replyBuffers.push(buffer);
+  }
+
+  /** Sends a late reply when it is there; waits if too many are late. */
+  async #expect(late: Promise<LateReply>): Promise<void> {
+    const sent = late.then(async (write) => {
+      const writer = new FrameWriter(new Uint8Array(SMALL_REPLY));
+      write(writer);
+      await this.#send(writer.buffer.subarray(0, writer.length));
+    }).catch(() => this.close()).finally(() => this.#late.delete(sent));
+    this.#late.add(sent);
+    if (this.#late.size >= this.#options.maxLate) {
+      await Promise.race(this.#late);
+    }
+  }
+
+  /** One write after the other: late replies come between batches. */
+  async #send(bytes: Uint8Array): Promise<void> {
+    while (this.#writing !== null) await this.#writing;
+    this.#writeDeadline = performance.now() + this.#options.stallTimeout;
+    this.#writing = this.#transport.write(bytes);
+    try {
+      await this.#writing;
+    } finally {
+      this.#writing = null;
+      this.#writeDeadline = Infinity;
+    }
+  }
+}

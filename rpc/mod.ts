@@ -1,0 +1,16 @@
+/**
+ * The RPC: a server and a client over UNIX sockets and TCP.
+ *
+ * @module
+ */
+
+export * from "./client.ts";
+export * from "./disconnected_error.ts";
+export * from "./endpoint.ts";
+export * from "./errno.ts";
+export * from "./open_flags.ts";
+export * from "./operations.ts";
+export * from "./protocol_error.ts";
+export * from "./remote_files.ts";
+export * from "./server.ts";
+export * from "./transport.ts";

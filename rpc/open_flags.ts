@@ -1,0 +1,20 @@
+/**
+ * Flags of `open` and `create`, with Linux's numbers (asm-generic/fcntl.h).
+ *
+ * @module
+ */
+
+/** Open for reading. */
+export const O_RDONLY = 0;
+/** Open for writing. */
+export const O_WRONLY = 1;
+/** Open for reading and writing. */
+export const O_RDWR = 2;
+/** The bits that hold one of the three above. */
+export const O_ACCMODE = 3;
+/** `create`: refuse a name that exists. */
+export const O_EXCL = 0o200;
+/** Cut the file to nothing. */
+export const O_TRUNC = 0o1000;
+/** Every write goes to the end of the file, wherever it was meant to go. */
+export const O_APPEND = 0o2000;

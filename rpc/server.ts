@@ -1,0 +1,210 @@
+/**
+ * The server: listeners, connections, and their end.
+ *
+ * @module
+ */
+
+import { FsError } from "../fs/errors.ts";
+import type { Filesystem } from "../fs/mod.ts";
+import { Connection } from "./connection.ts";
+import {
+  type Endpoint,
+  formatEndpoint,
+  isLocal,
+  parseEndpoint,
+} from "./endpoint.ts";
+import { ERRNO_NUMBER } from "./errno.ts";
+import { FrameWriter, PREFIX_SIZE } from "./frame_writer.ts";
+import { LargeBufferPool } from "./large_buffers.ts";
+import { FRAME_LEAST, FRAME_MAX, IN_FLIGHT_MAX } from "./limits.ts";
+import { Session } from "./session.ts";
+import { listen, type Transport, type TransportListener } from "./transport.ts";
+
+/** The bounds of a server, and what it tells whom. */
+export interface ServerOptions {
+  /** Most connections at a time; 1024 if absent. */
+  maxConnections?: number;
+  /** Longest frame in bytes; 1 MiB + 4 KiB if absent, and at most. */
+  maxFrame?: number;
+  /** Most requests in flight on one connection; 256 if absent. */
+  maxInFlight?: number;
+  /** Most open files of one connection; 1024 if absent. */
+  maxDescriptors?: number;
+  /** Most connections that send or receive long frames at a time; 32. */
+  maxLargeBuffers?: number;
+  /** Milliseconds until a connection must have said hello; 10,000. */
+  helloTimeout?: number;
+  /** Milliseconds for a frame to arrive, or a batch to be taken; 60,000. */
+  stallTimeout?: number;
+  /** Milliseconds that {@link Server.stop} waits for clients; 5,000. */
+  stopTimeout?: number;
+  /** Listen where other machines can connect, without encryption. */
+  insecure?: boolean;
+  /** Takes a line on what no client can be told; nowhere if absent. */
+  log?: (message: string) => void;
+}
+
+/** How often stalled connections are looked for, in milliseconds. */
+const SWEEP_INTERVAL = 250;
+
+/** How long to wait after an accept that failed, in milliseconds. */
+const ACCEPT_PAUSE = 100;
+
+/**
+ * Serves one volume on any number of endpoints.
+ *
+ * Memory is bounded by `maxConnections` times a connection's own buffers
+ * (144 KiB) plus `maxLargeBuffers` times two frames.
+ *
+ * @example
+ * ```ts
+ * const server = new Server(fs);
+ * await server.listen("unix:/run/nextfs.sock");
+ * // … until a signal comes:
+ * await server.stop();
+ * await fs.close();
+ * ```
+ */
+export class Server {
+  readonly #fs: Filesystem;
+  readonly #options: Required<ServerOptions>;
+  readonly #largeBuffers: LargeBufferPool;
+  readonly #replyBuffers: Uint8Array[] = [];
+  readonly #listeners = new Map<TransportListener, Promise<void>>();
+  readonly #connections = new Map<Connection, Promise<void>>();
+  #sweeper: ReturnType<typeof setInterval> | undefined;
+  #stopping = false;
+
+  /** Serves `fs`, which stays the caller's to close after {@link stop}. */
+  constructor(fs: Filesystem, options: ServerOptions = {}) {
+    this.#fs = fs;
+    this.#options = withDefaults(options);
+    this.#largeBuffers = new LargeBufferPool(
+      this.#options.maxLargeBuffers,
+      this.#options.maxFrame + PREFIX_SIZE,
+    );
+  }
+
+  /** Number of connections at the moment. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /**
+   * Starts serving at `endpoint` and resolves with where that is: with the
+   * port that the system chose for port 0. Rejects if another server listens
+   * there, or if other machines could connect and `insecure` is not set.
+   */
+  async listen(endpoint: string | Endpoint): Promise<Endpoint> {
+    const where = typeof endpoint === "string"
+      ? parseEndpoint(endpoint)
+      : endpoint;
+    if (!isLocal(where) && !this.#options.insecure) {
+      throw new FsError(
+        "EPERM",
+        `cannot listen at ${formatEndpoint(where)}: other machines could ` +
+          "connect, and nothing is encrypted; use 127.0.0.1 or a UNIX " +
+          "socket, or allow it as insecure",
+      );
+    }
+    const listener = await listen(where);
+    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_INTERVAL);
+    this.#listeners.set(listener, this.#accept(listener));
+    return listener.endpoint;
+  }
+
+  /**
+   * Stops listening, lets the batches in progress end, and ends every
+   * connection: after `stopTimeout` those too whose clients do not read.
+   */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    for (const listener of this.#listeners.keys()) listener.close();
+    await Promise.all(this.#listeners.values());
+    for (const connection of this.#connections.keys()) connection.end();
+    const ended = Promise.all(this.#connections.values());
+    const timer = setTimeout(() => {
+      for (const connection of this.#connections.keys()) connection.close();
+    }, this.#options.stopTimeout);
+    await ended;
+    clearTimeout(timer);
+    clearInterval(this.#sweeper);
+  }
+
+  async #accept(listener: TransportListener): Promise<void> {
+    while (!this.#stopping) {
+      try {
+        const transport = await listener.accept();
+        if (transport === null) break;
+        this.#serve(transport);
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#options.log(`Cannot accept a connection: ${reason}`);
+        await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE));
+      }
+    }
+    listener.close();
+    this.#listeners.delete(listener);
+  }
+
+  #serve(transport: Transport): void {
+    if (this.#stopping) return transport.close();
+    if (this.#connections.size >= this.#options.maxConnections) {
+      this.#options.log("Refused a connection: too many are open");
+      refuse(transport);
+      return;
+    }
+    const session = new Session(this.#fs, this.#options);
+    const connection = new Connection(transport, session, {
+      largeBuffers: this.#largeBuffers,
+      replyBuffers: this.#replyBuffers,
+      helloTimeout: this.#options.helloTimeout,
+      stallTimeout: this.#options.stallTimeout,
+      maxLate: this.#options.maxInFlight,
+    });
+    const ended = connection.run().finally(() => {
+      this.#connections.delete(connection);
+    });
+    this.#connections.set(connection, ended);
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    for (const connection of this.#connections.keys()) {
+      connection.closeIfStalled(now);
+    }
+  }
+}
+
+function withDefaults(options: ServerOptions): Required<ServerOptions> {
+  const { maxFrame = FRAME_MAX, maxInFlight = 256 } = options;
+  return {
+    maxConnections: options.maxConnections ?? 1024,
+    maxFrame: Math.max(FRAME_LEAST, Math.min(maxFrame, FRAME_MAX)),
+    maxInFlight: Math.max(1, Math.min(maxInFlight, IN_FLIGHT_MAX)),
+    maxDescriptors: options.maxDescriptors ?? 1024,
+    maxLargeBuffers: Math.max(1, options.maxLargeBuffers ?? 32),
+    helloTimeout: options.helloTimeout ?? 10_000,
+    stallTimeout: options.stallTimeout ?? 60_000,
+    stopTimeout: options.stopTimeout ?? 5_000,
+    insecure: options.insecure ?? false,
+    log: options.log ?? ((): void => {}),
+  };
+}
+
+/** Tells a client that there is no room for it. */
+async function refuse(transport: Transport): Promise<void> {
+  const writer = new FrameWriter(new Uint8Array(64));
+  writer.begin(3);
+  writer.int(0);
+  writer.int(ERRNO_NUMBER.EAGAIN);
+  writer.text("the server has too many connections");
+  writer.end();
+  try {
+    await transport.write(writer.buffer.subarray(0, writer.length));
+  } catch {
+    // It has gone already.
+  } finally {
+    transport.close();
+  }
+}

@@ -1,0 +1,173 @@
+/**
+ * Byte streams between client and server, and where they come from.
+ *
+ * Everything above this file knows streams only by these two interfaces, so
+ * that other sockets, other runtimes and encryption need no change there.
+ *
+ * @module
+ */
+
+import { FsError } from "../fs/errors.ts";
+import type { Endpoint, UnixEndpoint } from "./endpoint.ts";
+import { formatEndpoint } from "./endpoint.ts";
+
+/** A stream of bytes in both directions. */
+export interface Transport {
+  /** Reads what has arrived, at least one byte; null at the stream's end. */
+  read(into: Uint8Array): Promise<number | null>;
+  /** Writes all of `from`, which must not change until then. */
+  write(from: Uint8Array): Promise<void>;
+  /** Ends the stream; a read or write that is waiting fails. */
+  close(): void;
+}
+
+/** A place where streams arrive. */
+export interface TransportListener {
+  /** Where it listens: with the port that the system has chosen. */
+  readonly endpoint: Endpoint;
+  /** The next stream; null when the listener is closed. */
+  accept(): Promise<Transport | null>;
+  /** Stops listening, and removes a socket's file. */
+  close(): void;
+}
+
+/** A stream over a socket of the platform. */
+class SocketTransport implements Transport {
+  readonly #conn: Deno.Conn;
+  #closed = false;
+
+  constructor(conn: Deno.Conn) {
+    this.#conn = conn;
+  }
+
+  read(into: Uint8Array): Promise<number | null> {
+    return this.#conn.read(into);
+  }
+
+  async write(from: Uint8Array): Promise<void> {
+    let at = 0;
+    while (at < from.length) at += await this.#conn.write(from.subarray(at));
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#conn.close();
+  }
+}
+
+/** Connects to a server. Rejects with the system's error. */
+export async function dial(endpoint: Endpoint): Promise<Transport> {
+  if (endpoint.kind === "unix") {
+    const path = socketPath(endpoint);
+    return new SocketTransport(
+      await Deno.connect({ transport: "unix", path }),
+    );
+  }
+  const { host: hostname, port } = endpoint;
+  const conn = await Deno.connect({ hostname, port });
+  // Requests are small and are batched here: the kernel must not hold them.
+  conn.setNoDelay(true);
+  return new SocketTransport(conn);
+}
+
+/**
+ * Listens at an endpoint. The file of a UNIX socket is made for its owner
+ * alone (0600); one that no server listens on any more is replaced, and one
+ * that a server listens on is refused with `EBUSY`.
+ */
+export async function listen(endpoint: Endpoint): Promise<TransportListener> {
+  if (endpoint.kind === "tcp") {
+    const { host: hostname, port } = endpoint;
+    const listener = Deno.listen({ hostname, port });
+    return new SocketListener(listener, { ...endpoint, ...portOf(listener) });
+  }
+  if (!endpoint.abstract) await removeStaleSocket(endpoint);
+  const umask = Deno.umask(0o177);
+  try {
+    const path = socketPath(endpoint);
+    const listener = Deno.listen({ transport: "unix", path });
+    return new SocketListener(listener, endpoint);
+  } finally {
+    Deno.umask(umask);
+  }
+}
+
+class SocketListener implements TransportListener {
+  readonly endpoint: Endpoint;
+  readonly #listener: Deno.Listener;
+  #closed = false;
+
+  constructor(listener: Deno.Listener, endpoint: Endpoint) {
+    this.#listener = listener;
+    this.endpoint = endpoint;
+  }
+
+  async accept(): Promise<Transport | null> {
+    try {
+      const conn = await this.#listener.accept();
+      if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
+      return new SocketTransport(conn);
+    } catch (error) {
+      if (this.#closed) return null;
+      throw error;
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#listener.close();
+    const { endpoint } = this;
+    if (endpoint.kind === "unix" && !endpoint.abstract) {
+      try {
+        Deno.removeSync(endpoint.path);
+      } catch {
+        // Gone already, or no permission is left to remove it: a stale
+        // socket is replaced at the next start.
+      }
+    }
+  }
+}
+
+function portOf(listener: Deno.TcpListener): { port: number } {
+  return { port: listener.addr.port };
+}
+
+/** Linux's abstract names begin with a NUL (unix(7)). */
+function socketPath(endpoint: UnixEndpoint): string {
+  return endpoint.abstract ? `\0${endpoint.path}` : endpoint.path;
+}
+
+/** Removes a socket's file if no server listens on it. */
+async function removeStaleSocket(endpoint: UnixEndpoint): Promise<void> {
+  const { path } = endpoint;
+  try {
+    const info = await Deno.lstat(path);
+    if (!info.isSocket) {
+      throw new FsError(
+        "EEXIST",
+        `cannot listen at ${formatEndpoint(endpoint)}: the file there is ` +
+          "not a socket; remove it or choose another path",
+      );
+    }
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw error;
+  }
+  try {
+    const conn = await Deno.connect({ transport: "unix", path });
+    conn.close();
+  } catch (error) {
+    if (error instanceof Deno.errors.ConnectionRefused) {
+      await Deno.remove(path);
+      return;
+    }
+    throw error;
+  }
+  throw new FsError(
+    "EBUSY",
+    `cannot listen at ${formatEndpoint(endpoint)}: another server does; ` +
+      "stop it or choose another path",
+  );
+}

@@ -1,0 +1,86 @@
+/**
+ * The volumes that random walks are made on: each block size and inode size,
+ * plain and with failing device calls, and one that is often full.
+ *
+ * @module
+ */
+
+import type { WalkOptions } from "./walk.ts";
+
+/** A walk without its seed, and how long it is in the test suite. */
+export interface NamedWalk extends Omit<WalkOptions, "seed"> {
+  /** What is special about it. */
+  name: string;
+  /** Steps in the test suite. */
+  steps: number;
+}
+
+const MIB = 1 << 20;
+
+function shape(
+  blockSize: number,
+  inodeSize: 128 | 256,
+  bytes = 24 * MIB,
+): WalkOptions["shape"] {
+  const blockCount = bytes / blockSize;
+  return { blockSize, inodeSize, blockCount, inodeCount: 1024 };
+}
+
+/** Every walk. */
+export const WALKS: readonly NamedWalk[] = [
+  {
+    name: "1024-byte blocks, 128-byte inodes, a cache of 64 blocks",
+    shape: shape(1024, 128),
+    cacheSize: 64 * 1024,
+    steps: 12_000,
+  },
+  {
+    name: "1024-byte blocks, 256-byte inodes, a volume often full",
+    shape: { ...shape(1024, 256, 1 * MIB), inodeCount: 128 },
+    cacheSize: 64 * 1024,
+    steps: 12_000,
+  },
+  {
+    name: "2048-byte blocks, 256-byte inodes, several groups",
+    shape: shape(2048, 256, 70 * MIB),
+    cacheSize: 64 * 2048,
+    steps: 12_000,
+  },
+  {
+    name: "2048-byte blocks, revision 0, the default cache",
+    shape: { ...shape(2048, 128), revision: 0 },
+    steps: 12_000,
+  },
+  {
+    name: "4096-byte blocks, 128-byte inodes, a cache of 64 blocks",
+    shape: shape(4096, 128),
+    cacheSize: 64 * 4096,
+    steps: 12_000,
+  },
+  {
+    name: "4096-byte blocks, 256-byte inodes, the default cache",
+    shape: shape(4096, 256),
+    steps: 12_000,
+  },
+  {
+    name: "failing device, 1024-byte blocks, 128-byte inodes",
+    shape: shape(1024, 128),
+    cacheSize: 64 * 1024,
+    faults: true,
+    steps: 12_000,
+  },
+  {
+    name: "failing device, 2048-byte blocks, often full",
+    shape: { ...shape(2048, 128, 1 * MIB), inodeCount: 128 },
+    cacheSize: 32 * 2048,
+    faults: true,
+    steps: 12_000,
+  },
+  {
+    name: "failing device, 4096-byte blocks, 256-byte inodes",
+    shape: shape(4096, 256),
+    cacheSize: 64 * 4096,
+    faults: true,
+    steps: 12_000,
+  },
+];

@@ -1,0 +1,23 @@
+/**
+ * The exit codes of `nextfs`: scripts may rely on them.
+ *
+ * @module
+ */
+
+/** Every exit code in use, by what it says. */
+export const EXIT = {
+  /** All was done. */
+  ok: 0,
+  /** Something failed; stderr says what. */
+  failure: 1,
+  /** The command line is wrong. */
+  usage: 2,
+  /** There is no volume at the place named. */
+  noVolume: 10,
+  /** The volume is in use by another process. */
+  inUse: 11,
+  /** Interrupted: 128 + SIGINT, as shells count it. */
+  interrupted: 130,
+  /** Nobody reads the output any more: 128 + SIGPIPE. */
+  brokenPipe: 141,
+} as const;

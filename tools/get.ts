@@ -1,0 +1,300 @@
+/**
+ * `nextfs get`: files and trees from the server to the host.
+ *
+ * The server is not believed: names are checked, no symbolic link of the host
+ * below the target is followed, and attributes are set through descriptors or
+ * by calls that do not follow links, so nothing outside of the target is ever
+ * touched.
+ *
+ * @module
+ */
+
+import fs from "node:fs";
+import {
+  type Attributes,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+} from "../fs/mod.ts";
+import type { Client } from "../rpc/mod.ts";
+import { command, toggle } from "./cli.ts";
+import { errnoOf, PathError, UsageError } from "./errors.ts";
+import { makeNode, setTimes } from "./host_stat.ts";
+import { baseName, printable, toBytes, toText } from "./names.ts";
+import { Pool } from "./pool.ts";
+import { isDirectory, listNode, nodeOf, resolve } from "./remote_walk.ts";
+import { readNode } from "./remote_read.ts";
+import { CONNECT, type Session, withSession } from "./session.ts";
+
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } =
+  fs.constants;
+const FILES_IN_FLIGHT = 32;
+const HOLE_UNIT = 4096;
+
+/** The command `get`. */
+export const get = command({
+  name: "get",
+  summary: "Copy files from the server",
+  operands: "REMOTE… LOCAL",
+  least: 2,
+  flags: {
+    recursive: toggle("Directories and all that is in them", "r"),
+    ...CONNECT,
+  },
+  notes: [
+    "LOCAL may be a directory, a new name, or - for the standard output. Keeps " +
+    "modes, times, symbolic and hard links and holes; owners too if run by the " +
+    "superuser. A file in the way is replaced; a symbolic link on the way is " +
+    "not followed.",
+    "Times are exact to the nanosecond on Linux with permission to call the C " +
+    "library (--allow-ffi), else to the millisecond. Names that are not UTF-8 " +
+    "cannot be made here; they are reported and left out.",
+  ],
+  example: "nextfs get -r --connect unix:files.img.sock /docs ./docs",
+  run: (values, operands) =>
+    withSession("get", values.connect, async (session) => {
+      const remotes = operands.slice(0, -1);
+      const local = operands.at(-1)!;
+      if (local === "-") await toStdout(session, remotes);
+      else {
+        const getter = new Getter(session, values.recursive);
+        await getter.all(remotes, local);
+      }
+    }),
+});
+
+async function toStdout(session: Session, remotes: string[]): Promise<void> {
+  const { files, output, reporter } = session;
+  for (const remote of remotes) {
+    await reporter.attempt(remote, async () => {
+      for await (const chunk of files.readFile(remote)) output.data(chunk);
+    });
+    output.flush();
+  }
+}
+
+/** A file of the server and the place it goes to. */
+interface Copy {
+  attributes: Attributes;
+  path: string;
+}
+
+class Getter {
+  readonly #session: Session;
+  readonly #client: Client;
+  readonly #recursive: boolean;
+  readonly #owners: boolean = isSuperuser();
+  readonly #pool = new Pool(FILES_IN_FLIGHT);
+  readonly #directories: Copy[] = [];
+  /** First local name of each file with several names. */
+  readonly #linked = new Map<string, string>();
+  readonly #links: { existing: string; path: string }[] = [];
+
+  constructor(session: Session, recursive: boolean) {
+    this.#session = session;
+    this.#client = session.files.client;
+    this.#recursive = recursive;
+  }
+
+  async all(remotes: string[], local: string): Promise<void> {
+    const into = isLocalDirectory(local);
+    if (remotes.length > 1 && !into) {
+      throw new UsageError(`'${local}' is not a directory`);
+    }
+    for (const remote of remotes) {
+      await this.#session.reporter.attempt(remote, async () => {
+        const path = toBytes(remote);
+        const attributes = await resolve(this.#client, path, { follow: true });
+        if (isDirectory(attributes) && !this.#recursive) {
+          throw new PathError(remote, "Is a directory (get it with -r)");
+        }
+        // The root has no name: what it holds goes into LOCAL itself.
+        const name = localName(baseName(path));
+        const target = into && name ? `${local}/${name}` : local;
+        await this.#start({ attributes, path: target });
+      });
+    }
+    await this.#pool.finish();
+    for (const { existing, path } of this.#links) {
+      await this.#session.reporter.attempt(path, () => {
+        replace(path, () => fs.linkSync(existing, path));
+      });
+    }
+    // From below: what is done in a directory changes its times.
+    for (const directory of this.#directories.reverse()) {
+      await this.#session.reporter.attempt(directory.path, () => {
+        this.#finishDirectory(directory);
+      });
+    }
+  }
+
+  /** Copies a directory at once, and lets anything else wait its turn. */
+  async #start(copy: Copy): Promise<void> {
+    const { attributes, path } = copy;
+    if (isDirectory(attributes)) {
+      await this.#directory(copy);
+      return;
+    }
+    if (attributes.nlink > 1) {
+      const key = `${attributes.ino}:${attributes.generation}`;
+      const existing = this.#linked.get(key);
+      if (existing !== undefined) {
+        this.#links.push({ existing, path });
+        return;
+      }
+      this.#linked.set(key, path);
+    }
+    await this.#pool.add(() =>
+      this.#session.reporter.attempt(path, () => this.#copy(copy))
+    );
+  }
+
+  async #directory(copy: Copy): Promise<void> {
+    makeDirectory(copy.path, this.#directories.length === 0);
+    this.#directories.push(copy);
+    for (const entry of await listNode(this.#client, copy.attributes)) {
+      const shown = `${copy.path}/${printable(entry.name)}`;
+      await this.#session.reporter.attempt(shown, async () => {
+        const path = `${copy.path}/${localName(entry.name)}`;
+        await this.#start({ attributes: entry.attributes, path });
+      });
+    }
+  }
+
+  async #copy({ attributes, path }: Copy): Promise<void> {
+    const kind = attributes.mode & S_IFMT;
+    if (kind === S_IFREG) {
+      await this.#file({ attributes, path });
+      return;
+    }
+    if (kind === S_IFLNK) {
+      const node = nodeOf(attributes);
+      const { target } = await this.#client.call("readlink", { node });
+      const text = toText(target);
+      if (text === null) {
+        throw new PathError(path, "The target of the link is not UTF-8");
+      }
+      replace(path, () => fs.symlinkSync(text, path));
+    } else {
+      replace(path, () => makeNode(path, attributes.mode, attributes.rdev));
+    }
+    if (this.#owners) fs.lchownSync(path, attributes.uid, attributes.gid);
+    setTimes(path, attributes.atime, attributes.mtime);
+  }
+
+  async #file({ attributes, path }: Copy): Promise<void> {
+    const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+    let fd = -1;
+    replace(path, () => {
+      fd = fs.openSync(path, flags, 0o600);
+    });
+    try {
+      await this.#contents(attributes, fd);
+      this.#setAttributes(fd, attributes);
+    } finally {
+      fs.closeSync(fd);
+    }
+    setTimes(path, attributes.atime, attributes.mtime);
+  }
+
+  async #contents(attributes: Attributes, fd: number): Promise<void> {
+    if (attributes.size === 0) return;
+    const sparse = attributes.blocks * 512 < attributes.size;
+    let at = 0;
+    let end = 0;
+    for await (const chunk of readNode(this.#client, attributes)) {
+      if (sparse) end = writeAroundHoles(fd, chunk, { at, end });
+      else end = writeAll(fd, chunk, at);
+      at += chunk.length;
+    }
+    if (end < at) fs.ftruncateSync(fd, at);
+  }
+
+  #finishDirectory({ attributes, path }: Copy): void {
+    const fd = fs.openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    try {
+      this.#setAttributes(fd, attributes);
+    } finally {
+      fs.closeSync(fd);
+    }
+    setTimes(path, attributes.atime, attributes.mtime);
+  }
+
+  #setAttributes(fd: number, { mode, uid, gid }: Attributes): void {
+    if (this.#owners) fs.fchownSync(fd, uid, gid);
+    // Set-id bits mean the owner they were given with, as for cp -p.
+    const directory = (mode & S_IFMT) === S_IFDIR;
+    fs.fchmodSync(fd, mode & (this.#owners || directory ? 0o7777 : 0o1777));
+  }
+}
+
+function isSuperuser(): boolean {
+  return Deno.uid() === 0;
+}
+
+function isLocalDirectory(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
+  }
+}
+
+/** The text of a name of the server. Throws if the host cannot have it. */
+function localName(name: Uint8Array): string {
+  const text = toText(name);
+  if (text === null) throw new Error("Its name is not UTF-8: left out");
+  return text;
+}
+
+/** Makes a directory, or takes the one that is there, but not a link to one. */
+function makeDirectory(path: string, follow: boolean): void {
+  try {
+    Deno.mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (errnoOf(error) !== "EEXIST") throw error;
+    const stat = follow ? Deno.statSync(path) : Deno.lstatSync(path);
+    if (stat.isSymlink) {
+      throw new PathError(path, "Is a symbolic link: not followed");
+    }
+    if (!stat.isDirectory) throw new PathError(path, "Not a directory");
+  }
+}
+
+/** Does `make` at `path`; a file in the way is removed, a directory is not. */
+function replace(path: string, make: () => void): void {
+  try {
+    make();
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code !== "EEXIST" && code !== "ELOOP") throw error;
+    if (Deno.lstatSync(path).isDirectory) {
+      throw new PathError(path, "Is a directory");
+    }
+    fs.unlinkSync(path);
+    make();
+  }
+}
+
+/** Writes `chunk` at `at`; returns where it ends. */
+function writeAll(fd: number, chunk: Uint8Array, at: number): number {
+  for (let done = 0; done < chunk.length;) {
+    const rest = chunk.length - done;
+    done += fs.writeSync(fd, chunk, done, rest, at + done);
+  }
+  return at + chunk.length;
+}
+
+/** The same, without runs of zeros. Returns the end of the last data. */
+function writeAroundHoles(
+  fd: number,
+  chunk: Uint8Array,
+  { at, end }: { at: number; end: number },
+): number {
+  for (let start = 0; start < chunk.length; start += HOLE_UNIT) {
+    const piece = chunk.subarray(start, start + HOLE_UNIT);
+    if (piece.some((byte) => byte !== 0)) end = writeAll(fd, piece, at + start);
+  }
+  return end;
+}

@@ -1,0 +1,114 @@
+/**
+ * `nextfs serve`: a volume for others to use.
+ *
+ * @module
+ */
+
+import type { Filesystem } from "../fs/mod.ts";
+import { formatEndpoint, Server } from "../rpc/mod.ts";
+import { command, list, setting, size, toggle, type Values } from "./cli.ts";
+import { errorText } from "./errors.ts";
+import { makeDemo } from "./demo.ts";
+import { openImage } from "./open_image.ts";
+
+/** How often completed changes are made durable. */
+const SYNC_INTERVAL_MS = 5000;
+
+const flags = {
+  listen: list(
+    "ENDPOINT",
+    "unix:PATH or tcp:HOST:PORT, once or more (default: unix:IMAGE.sock)",
+  ),
+  "read-only": toggle("Refuse all changes"),
+  "cache-size": setting("SIZE", "Memory for blocks", size, {
+    fallback: "64M",
+  }),
+  insecure: toggle("Listen where other machines connect, unencrypted"),
+};
+
+/** The command. */
+export const serve = command({
+  name: "serve",
+  summary: "Serve an image on UNIX sockets and TCP ports",
+  operands: "[IMAGE]",
+  least: 0,
+  most: 1,
+  flags,
+  notes: [
+    "Without IMAGE, demo/nextfs.img is served, which is made of the project's " +
+    "own files the first time.",
+    "SIGTERM and SIGINT end it: requests in progress are answered, all is " +
+    "made durable, and the exit code is 0. Otherwise changes are durable " +
+    "after five seconds at most, or when a client asks for it.",
+  ],
+  example: "nextfs serve --listen unix:files.sock files.img",
+  async run(values, operands): Promise<void> {
+    const demo = operands.length === 0 ? await makeDemo() : null;
+    const image = demo?.image ?? operands[0];
+    const volume = openImage(image, {
+      readOnly: values["read-only"] || undefined,
+      cacheSize: values["cache-size"],
+    });
+    for (const warning of volume.warnings) log(`${image}: ${warning}`);
+    const endpoints = values.listen.length > 0
+      ? values.listen
+      : [`unix:${demo?.socket ?? `${image}.sock`}`];
+    await serveUntilSignal(volume, { ...values, listen: endpoints }, () => {
+      if (demo) console.log(demo.advice);
+    });
+  },
+});
+
+async function serveUntilSignal(
+  volume: Filesystem,
+  values: Values<typeof flags>,
+  ready: () => void,
+): Promise<void> {
+  const server = new Server(volume, { insecure: values.insecure, log });
+  const ended = signal();
+  try {
+    for (const endpoint of values.listen) {
+      const where = await server.listen(endpoint);
+      console.log(`Listening on ${formatEndpoint(where)}`);
+    }
+    ready();
+    await syncUntil(volume, ended);
+  } finally {
+    await server.stop();
+    await volume.close();
+  }
+}
+
+/** Resolves when the process is asked to end. */
+function signal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const name of ["SIGTERM", "SIGINT"] as const) {
+      Deno.addSignalListener(name, () => resolve());
+    }
+  });
+}
+
+/** Makes changes durable at intervals, until `ended`. */
+async function syncUntil(
+  volume: Filesystem,
+  ended: Promise<void>,
+): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const pause = (): Promise<true> =>
+    new Promise((resolve) => {
+      timer = setTimeout(() => resolve(true), SYNC_INTERVAL_MS);
+    });
+  while (await Promise.race([ended, pause()])) {
+    if (volume.readOnly) continue;
+    try {
+      await volume.sync();
+    } catch (error) {
+      log(`Cannot make changes durable: ${errorText(error)}`);
+    }
+  }
+  clearTimeout(timer);
+}
+
+function log(message: string): void {
+  console.error(`nextfs serve: ${message}`);
+}
