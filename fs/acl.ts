@@ -164,6 +164,24 @@ export function permissionsOf(entries: readonly AclEntry[]): number {
     (of(ACL_TAG.other) ?? 0);
 }
 
+/**
+ * The list as chmod(2) leaves it: owner and others get the bits of `mode`, and
+ * the mask, or the file's group where there is none, gets those of the group.
+ */
+export function withPermissions(
+  entries: readonly AclEntry[],
+  mode: number,
+): AclEntry[] {
+  const hasMask = entries.some(({ tag }) => tag === ACL_TAG.mask);
+  const group = hasMask ? ACL_TAG.mask : ACL_TAG.groupObject;
+  const classes: readonly number[] = [ACL_TAG.other, group, ACL_TAG.userObject];
+  return entries.map((entry) => {
+    const place = classes.indexOf(entry.tag);
+    if (place < 0) return entry;
+    return { ...entry, permissions: mode >>> 3 * place & 7 };
+  });
+}
+
 /** Whether the list says no more than permission bits can. */
 export function isMinimal(entries: readonly AclEntry[]): boolean {
   return entries.every(({ tag }) => !hasId(tag) && tag !== ACL_TAG.mask);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import {
   assertDeviceClean,
+  editImage,
   formatted,
   loadImage,
   saveImage,
@@ -173,6 +174,47 @@ await testWith(
         assert.deepEqual(again.getxattr(theirs, name), Uint8Array.from(value));
       }
       await again.close();
+    });
+  },
+);
+
+await testWith(
+  ["e2fsprogs", "setfacl", "loop mounts"],
+  "setattr() keeps mode and access control list in step, as the kernel does",
+  async () => {
+    await withTempDir(async (dir) => {
+      const image = `${dir}/volume.img`;
+      await must("truncate", "-s", "8M", image);
+      await must("mke2fs", "-q", "-text2", image);
+      const modes = [0o600, 0o777, 0o4751, 0o007];
+      await withMount(image, "rw", async (root) => {
+        for (const [i, mode] of modes.entries()) {
+          for (const name of [`${root}/kernel${i}`, `${root}/ours${i}`]) {
+            await Deno.writeTextFile(name, "");
+            await must("setfacl", "-m", "u:7:rw,g:9:rx,m:rwx", name);
+          }
+          const octal = mode.toString(8);
+          await must("chmod", octal, `${root}/kernel${i}`);
+        }
+      });
+      await editImage(image, (fs) => {
+        const paths = new Paths(fs);
+        for (const [i, mode] of modes.entries()) {
+          fs.setattr(paths.resolve(`/ours${i}`), { mode });
+        }
+      });
+      await assertClean(image);
+      await withMount(image, "ro", async (root) => {
+        for (const i of modes.keys()) {
+          const [theirs, ours] = await Promise.all(
+            ["kernel", "ours"].map((name) =>
+              must("getfacl", "-cn", `${root}/${name}${i}`)
+            ),
+          );
+          assert.equal(ours, theirs);
+          assert.match(ours, /mask::/);
+        }
+      });
     });
   },
 );

@@ -35,7 +35,7 @@ import {
   writeContents,
 } from "./file.ts";
 import { ROOT_INODE } from "./geometry.ts";
-import { IMMUTABLE_FL, INODE, Inode } from "./inode.ts";
+import { APPEND_FL, IMMUTABLE_FL, INODE, Inode } from "./inode.ts";
 import { beginWriting, checkFeatures, endWriting } from "./mount.ts";
 import {
   checkedName,
@@ -172,7 +172,7 @@ export class Filesystem {
       const part = from.subarray(done, done + TRANSFER_MAX);
       try {
         this.#volume.transact(() => {
-          checkChangeable(inode);
+          checkChangeable(inode, offset + done >= inode.size);
           writeContents(inode, offset + done, part);
           inode.touch("mtime", "ctime");
         }, credentials);
@@ -453,8 +453,10 @@ function checkOffset(offset: number): void {
   }
 }
 
-function checkChangeable(inode: Inode): void {
-  if ((inode.get(INODE.i_flags) & IMMUTABLE_FL) !== 0) {
-    throw new FsError("EPERM", "the file is immutable");
+/** Throws if flags forbid to change the file, but for adding to its end. */
+function checkChangeable(inode: Inode, isAppend = false): void {
+  const frozen = isAppend ? IMMUTABLE_FL : IMMUTABLE_FL | APPEND_FL;
+  if ((inode.get(INODE.i_flags) & frozen) !== 0) {
+    throw new FsError("EPERM", "the file is immutable or append-only");
   }
 }

@@ -23,6 +23,7 @@ import {
   type TimeName,
   USER_FLAGS,
 } from "./inode.ts";
+import { chmodAcl } from "./xattr.ts";
 
 /**
  * When reading sets the time of the last read: `"relatime"` if it is not later
@@ -45,7 +46,8 @@ export function changeAttributes(
   }
   changeOwner(inode, changes);
   if (mode !== undefined) {
-    inode.mode = inode.mode & S_IFMT | mode & ~S_IFMT & 0o7777;
+    inode.mode = inode.mode & S_IFMT | mode & 0o7777;
+    chmodAcl(inode, mode);
   }
   if (flags !== undefined) {
     const kept = inode.get(INODE.i_flags) & ~USER_FLAGS;

@@ -16,6 +16,7 @@ import {
   encodeDiskAcl,
   isMinimal,
   permissionsOf,
+  withPermissions,
 } from "./acl.ts";
 import { S_IFDIR, S_IFLNK, S_IFREG } from "./attributes.ts";
 import { FsError } from "./errors.ts";
@@ -128,6 +129,15 @@ export function removeXattr(inode: Inode, name: Uint8Array): void {
   if (find(inode, key) === undefined) throw new FsError("ENODATA");
   store(inode, key, null);
   inode.touch("ctime");
+}
+
+/** Makes the file's access control list, if it has one, agree with `mode`. */
+export function chmodAcl(inode: Inode, mode: number): void {
+  const key = { index: XATTR_INDEX.aclAccess, name: new Uint8Array() };
+  const found = find(inode, key);
+  if (found === undefined) return;
+  const entries = decodeDiskAcl(found.value, inode.number);
+  store(inode, key, encodeDiskAcl(withPermissions(entries, mode)));
 }
 
 function isAcl({ index }: XattrKey): boolean {
