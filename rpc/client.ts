@@ -89,7 +89,7 @@ interface Call {
 }
 
 /** First size of the buffers for requests and replies, in bytes. */
-const BUFFER_SIZE = 64 * 1024;
+const BUFFER_SIZE = 72 * 1024;
 
 /** A buffer for requests that grew beyond this is not kept, in bytes. */
 const BUFFER_KEPT_MAX = 4 * 1024 * 1024;
@@ -298,9 +298,14 @@ export class Client implements AsyncDisposable {
         const count = await this.#transport.read(splitter.space());
         if (count === null) break;
         splitter.received(count);
+        // Callers keep what replies hold. A buffer that replies have filled is
+        // left to them; from another one they get copies.
+        const { buffer } = splitter;
+        const filled = splitter.pending * 2 > buffer.length;
         for (let frame = splitter.next(); frame; frame = splitter.next()) {
-          this.#reply(frame);
+          this.#reply(filled ? frame : frame.slice());
         }
+        if (filled) splitter.moveTo(new Uint8Array(buffer.length));
       }
       this.fail(this.#lost());
     } catch (error) {
@@ -322,8 +327,7 @@ export class Client implements AsyncDisposable {
   }
 
   #reply(frame: Uint8Array): void {
-    // The caller keeps what the reply holds; the frame's place is used again.
-    const message = decodeMessage(frame.slice(), REPLY_ITEMS_MAX);
+    const message = decodeMessage(frame, REPLY_ITEMS_MAX);
     const [id, status] = message;
     const detail = typeof message[2] === "string" ? message[2] : undefined;
     if (id === 0) throw new FsError(errnoName(status), detail);

@@ -4,6 +4,14 @@
  * @module
  */
 
+export type {
+  AttributeChanges,
+  Attributes,
+  DeviceNumber,
+  Timestamp,
+  VolumeStatistics,
+} from "../fs/attributes.ts";
+export { type Errno, ERRNO_TEXT } from "../fs/errors.ts";
 export * from "./client.ts";
 export * from "./disconnected_error.ts";
 export * from "./endpoint.ts";
@@ -14,3 +22,5 @@ export * from "./protocol_error.ts";
 export * from "./remote_files.ts";
 export * from "./server.ts";
 export * from "./transport.ts";
+export type { Fields, ValueOf, ValuesOf, WireType } from "./wire_types.ts";
+export type { FrameWriter, InPlace } from "./frame_writer.ts";

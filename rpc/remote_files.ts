@@ -18,6 +18,7 @@ import { S_IFDIR, S_IFMT } from "../fs/attributes.ts";
 import { FsError } from "../fs/errors.ts";
 import type { Client } from "./client.ts";
 import { Pipeline } from "./_pipeline.ts";
+import { isDot, splitPath, toBytes } from "./_remote_path.ts";
 import { O_EXCL, O_RDONLY, O_TRUNC, O_WRONLY } from "./open_flags.ts";
 import type { Node } from "./operations.ts";
 
@@ -404,30 +405,4 @@ export class RemoteFiles {
       if (data.length < first.length) return;
     }
   }
-}
-
-/** Splits off the last component, which must be a name of its own. */
-function splitPath(path: Uint8Array): { parent: Uint8Array; name: Uint8Array } {
-  let end = path.length;
-  while (end > 0 && path[end - 1] === SLASH) end--;
-  const start = path.lastIndexOf(SLASH, end - 1) + 1;
-  const name = path.subarray(end === 0 ? 0 : start, end);
-  if (name.length === 0 || isDot(name)) {
-    throw new FsError("EINVAL", "the path names no entry of a directory");
-  }
-  return { parent: path.subarray(0, start), name };
-}
-
-const SLASH = 0x2f;
-const DOT = 0x2e;
-
-function isDot(name: Uint8Array): boolean {
-  return name[0] === DOT &&
-    (name.length === 1 || name.length === 2 && name[1] === DOT);
-}
-
-const utf8 = new TextEncoder();
-
-function toBytes(path: string | Uint8Array): Uint8Array {
-  return typeof path === "string" ? utf8.encode(path) : path;
 }

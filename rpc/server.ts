@@ -108,6 +108,10 @@ export class Server {
       );
     }
     const listener = await listen(where);
+    if (this.#stopping) {
+      listener.close();
+      throw new FsError("ECANCELED", "the server is stopping");
+    }
     this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_INTERVAL);
     this.#listeners.set(listener, this.#accept(listener));
     return listener.endpoint;

@@ -74,9 +74,18 @@ export async function dial(endpoint: Endpoint): Promise<Transport> {
 /**
  * Listens at an endpoint. The file of a UNIX socket is made for its owner
  * alone (0600); one that no server listens on any more is replaced, and one
- * that a server listens on is refused with `EBUSY`.
+ * that a server listens on is refused with `EBUSY`, as is any endpoint in use.
  */
 export async function listen(endpoint: Endpoint): Promise<TransportListener> {
+  try {
+    return await listenSocket(endpoint);
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse) throw inUse(endpoint);
+    throw error;
+  }
+}
+
+async function listenSocket(endpoint: Endpoint): Promise<TransportListener> {
   if (endpoint.kind === "tcp") {
     const { host: hostname, port } = endpoint;
     const listener = Deno.listen({ hostname, port });
@@ -117,16 +126,8 @@ class SocketListener implements TransportListener {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    // The runtime removes a UNIX socket's file too, without a permission.
     this.#listener.close();
-    const { endpoint } = this;
-    if (endpoint.kind === "unix" && !endpoint.abstract) {
-      try {
-        Deno.removeSync(endpoint.path);
-      } catch {
-        // Gone already, or no permission is left to remove it: a stale
-        // socket is replaced at the next start.
-      }
-    }
   }
 }
 
@@ -165,9 +166,13 @@ async function removeStaleSocket(endpoint: UnixEndpoint): Promise<void> {
     }
     throw error;
   }
-  throw new FsError(
+  throw inUse(endpoint);
+}
+
+function inUse(endpoint: Endpoint): FsError {
+  return new FsError(
     "EBUSY",
     `cannot listen at ${formatEndpoint(endpoint)}: another server does; ` +
-      "stop it or choose another path",
+      "stop it or choose another endpoint",
   );
 }

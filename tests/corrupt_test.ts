@@ -54,6 +54,8 @@ function hostileValues(size: number, value: number, self: number): number[] {
   if (size === 4) {
     values.push(4, 5, 6, BLOCKS - 1, BLOCKS, BLOCKS + 1, self, 128, 129);
     values.push(0x10_0000, 0x7fff_f000, 0xffff_f000);
+    const { dir, sub, small, orphan } = large.inodes;
+    values.push(dir, sub, small, orphan);
   }
   const fitting = values.filter((v) => v >= 0 && v < limit && v !== value);
   return [...new Set(fitting)];

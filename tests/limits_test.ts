@@ -8,6 +8,7 @@ import { RO_COMPAT } from "../fs/features.ts";
 import { Filesystem, Paths, ROOT_INODE } from "../fs/mod.ts";
 import { SUPERBLOCK, SUPERBLOCK_OFFSET } from "../fs/superblock.ts";
 import { edge, volume } from "./support/edge.ts";
+import { assertDeviceClean } from "./support/images.ts";
 import { listDirectory } from "./support/tree.ts";
 
 const MIB = 1 << 20;
@@ -189,7 +190,7 @@ await edge(
 await edge(
   "a directory of 100,000 entries: made, found, listed, removed",
   volume(4096, 512 * MIB, { inodeCount: 101_000 }),
-  async (fs) => {
+  async (fs, device) => {
     const count = 100_000;
     const dir = fs.mkdir(ROOT_INODE, "large", { mode: 0o755 });
     const name = (n: number): string => `entry number ${n}`;
@@ -204,6 +205,7 @@ await edge(
     const listed = new Set(listDirectory(fs, dir).map(({ ino }) => ino));
     assert.equal(listed.size, count);
     await fs.sync();
+    await assertDeviceClean(device, "with 100,000 names");
     for (let n = 0; n < count; n++) fs.unlink(dir, name((n * 7919) % count));
     assert.deepEqual(listDirectory(fs, dir), []);
     fs.rmdir(ROOT_INODE, "large");

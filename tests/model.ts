@@ -20,7 +20,7 @@ import {
   S_ISUID,
   type Timestamp,
 } from "../fs/mod.ts";
-import { SparseBytes } from "./support/sparse_bytes.ts";
+import { type ModelNode, newNode } from "./support/model_node.ts";
 
 /** The most names a file, or subdirectories and names a directory, has. */
 const LINK_MAX = 32_000;
@@ -28,33 +28,6 @@ const LINK_MAX = 32_000;
 const NAME_MAX = 255;
 /** A last read as old as this is always renewed, in seconds. */
 const RELATIME_AGE = 24 * 60 * 60;
-
-/** One file of the model, of any kind. */
-export interface ModelNode {
-  /** The engine's inode number. */
-  readonly ino: number;
-  mode: number;
-  uid: number;
-  gid: number;
-  nlink: number;
-  rdev: { major: number; minor: number };
-  atime: Timestamp;
-  mtime: Timestamp;
-  ctime: Timestamp;
-  birthtime: Timestamp;
-  /** Contents of a regular file. */
-  readonly data: SparseBytes;
-  /** Names of a directory, one character per byte, with inode numbers. */
-  readonly entries: Map<string, number>;
-  /** Parent of a directory. */
-  parent: number;
-  /** Target of a symbolic link. */
-  target: Uint8Array;
-  /** Extended attributes by full name. */
-  readonly xattrs: Map<string, Uint8Array>;
-  /** How often it is retained. */
-  opens: number;
-}
 
 /** The model refuses an operation, for one of `codes`: any may be reported. */
 export class ModelError extends Error {
@@ -384,28 +357,6 @@ export class Model {
   #reclaim(node: ModelNode): void {
     if (node.nlink === 0 && node.opens === 0) this.nodes.delete(node.ino);
   }
-}
-
-/** A file without names whose times are all `now`. */
-export function newNode(ino: number, mode: number, now: Timestamp): ModelNode {
-  return {
-    ino,
-    mode,
-    uid: 0,
-    gid: 0,
-    nlink: 0,
-    rdev: { major: 0, minor: 0 },
-    atime: now,
-    mtime: now,
-    ctime: now,
-    birthtime: now,
-    data: new SparseBytes(),
-    entries: new Map(),
-    parent: ino,
-    target: new Uint8Array(0),
-    xattrs: new Map(),
-    opens: 0,
-  };
 }
 
 /** A new owner does not inherit set-id bits (POSIX `chown()`). */

@@ -6,7 +6,7 @@
 
 import { FsError } from "../fs/mod.ts";
 import type { Node, RemoteEntry } from "../rpc/mod.ts";
-import { command, option, toggle } from "./cli.ts";
+import { type Command, command, option, toggle } from "./cli.ts";
 import { PathError, UsageError } from "./errors.ts";
 import { parseModeChange } from "./mode.ts";
 import { baseName, joinPath, toBytes } from "./names.ts";
@@ -24,7 +24,7 @@ import { CONNECT, type Session, withSession } from "./session.ts";
 const IN_FLIGHT = 64;
 
 /** The command `mkdir`. */
-export const mkdir = command({
+export const mkdir: Command = command({
   name: "mkdir",
   summary: "Make directories",
   operands: "PATH…",
@@ -74,7 +74,7 @@ async function makeParents(
 }
 
 /** The command `rm`. */
-export const rm = command({
+export const rm: Command = command({
   name: "rm",
   summary: "Remove files",
   operands: "PATH…",
@@ -141,7 +141,7 @@ async function removeEntry(
 }
 
 /** The command `mv`. */
-export const mv = command({
+export const mv: Command = command({
   name: "mv",
   summary: "Rename files, or move them into a directory",
   operands: "SOURCE… TARGET",
@@ -161,7 +161,7 @@ export const mv = command({
 });
 
 /** The command `ln`. */
-export const ln = command({
+export const ln: Command = command({
   name: "ln",
   summary: "Give files more names, or make symbolic links",
   operands: "SOURCE… TARGET",

@@ -119,10 +119,10 @@ export function list(metavar: string, help: string): Flag<string[]> {
 }
 
 /** Reads any text. */
-export const text = (value: string): string => value;
+export const text: (value: string) => string = (value) => value;
 
 /** Reads a size, see {@link parseSize}. */
-export const size = parseSize;
+export const size: (text: string) => number = parseSize;
 
 /** Reads a whole number in `[least, most]`. */
 export function integer(least: number, most: number): (t: string) => number {
@@ -241,7 +241,7 @@ function checkOperands(command: Command, operands: string[]): void {
 /** `; did you mean 'x'?` for the nearest of `known`, or nothing. */
 export function suggestion(word: string, known: string[]): string {
   let best = "";
-  let bestDistance = 1 + Math.max(1, Math.floor(word.length / 3));
+  let bestDistance = 1 + Math.ceil(word.length / 3);
   for (const candidate of known) {
     const distance = editDistance(word, candidate);
     if (distance < bestDistance) {

@@ -34,8 +34,9 @@ export function measureTar(reader: TarReader, estimate: SizeEstimate): number {
     let stored = 0;
     for (const { length } of member.extents) stored += length;
     bytes += stored;
-    if (member.kind === S_IFREG) estimate.addFile(member.size, stored);
-    else if (member.kind === S_IFLNK) estimate.addSymlink(member.link.length);
+    if (member.kind === S_IFREG) {
+      estimate.addFile(member.size, stored, member.extents.length);
+    } else if (member.kind === S_IFLNK) estimate.addSymlink(member.link.length);
     else if (member.kind !== 0) estimate.addInode();
     if (member.xattrs.size > 0) estimate.addXattrs();
   }

@@ -18,7 +18,7 @@ import {
   S_IFREG,
 } from "../fs/mod.ts";
 import type { Client } from "../rpc/mod.ts";
-import { command, toggle } from "./cli.ts";
+import { type Command, command, toggle } from "./cli.ts";
 import { errnoOf, PathError, UsageError } from "./errors.ts";
 import { makeNode, setTimes } from "./host_stat.ts";
 import { baseName, printable, toBytes, toText } from "./names.ts";
@@ -33,7 +33,7 @@ const FILES_IN_FLIGHT = 32;
 const HOLE_UNIT = 4096;
 
 /** The command `get`. */
-export const get = command({
+export const get: Command = command({
   name: "get",
   summary: "Copy files from the server",
   operands: "REMOTE… LOCAL",
@@ -89,6 +89,8 @@ class Getter {
   readonly #directories: Copy[] = [];
   /** First local name of each file with several names. */
   readonly #linked = new Map<string, string>();
+  /** The one place where a symbolic link is the user's own choice. */
+  #named = "";
   readonly #links: { existing: string; path: string }[] = [];
 
   constructor(session: Session, recursive: boolean) {
@@ -99,6 +101,7 @@ class Getter {
 
   async all(remotes: string[], local: string): Promise<void> {
     const into = isLocalDirectory(local);
+    this.#named = local;
     if (remotes.length > 1 && !into) {
       throw new UsageError(`'${local}' is not a directory`);
     }
@@ -151,7 +154,7 @@ class Getter {
   }
 
   async #directory(copy: Copy): Promise<void> {
-    makeDirectory(copy.path, this.#directories.length === 0);
+    makeDirectory(copy.path, copy.path === this.#named);
     this.#directories.push(copy);
     for (const entry of await listNode(this.#client, copy.attributes)) {
       const shown = `${copy.path}/${printable(entry.name)}`;

@@ -40,8 +40,16 @@ export interface HostStat {
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const STATX_BASIC_STATS = 0x7ff;
-/** The C library of Linux (GNU); its statx() is laid out alike everywhere. */
-const LIBC = "libc.so.6";
+/**
+ * Where distributions keep the GNU C library; the permission sets of deno.json
+ * name the same files. Its statx() is laid out alike on every processor.
+ */
+const LIBC_PATHS = [
+  "/lib/x86_64-linux-gnu/libc.so.6",
+  "/lib/aarch64-linux-gnu/libc.so.6",
+  "/lib64/libc.so.6",
+  "/usr/lib/libc.so.6",
+];
 
 const SYMBOLS = {
   statx: {
@@ -61,17 +69,22 @@ type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 let loaded: Libc | null | undefined;
 
 function libc(): Libc | null {
-  if (loaded !== undefined) return loaded;
-  loaded = null;
-  const { state } = Deno.permissions.querySync({ name: "ffi", path: LIBC });
-  if (Deno.build.os === "linux" && state === "granted") {
+  if (loaded === undefined) loaded = loadLibc();
+  return loaded;
+}
+
+function loadLibc(): Libc | null {
+  if (Deno.build.os !== "linux") return null;
+  for (const path of LIBC_PATHS) {
+    const { state } = Deno.permissions.querySync({ name: "ffi", path });
+    if (state !== "granted") continue;
     try {
-      loaded = Deno.dlopen(LIBC, SYMBOLS).symbols;
+      return Deno.dlopen(path, SYMBOLS).symbols;
     } catch {
-      // Another C library (musl): times are good to the millisecond there.
+      // Not there, or of another processor: the next may be.
     }
   }
-  return loaded;
+  return null;
 }
 
 const encoder = new TextEncoder();

@@ -18,6 +18,8 @@ const BYTES_PER_INODE = 16384;
 /** Free space behind the files, as a part of them. */
 const SLACK = 0.1;
 const SLACK_BLOCKS = 64;
+/** After so many rounds it is not the size that makes formatting fail. */
+const ROUNDS_MAX = 40;
 
 /** Adds up what files take on a volume of `blockSize`. */
 export class SizeEstimate {
@@ -46,11 +48,17 @@ export class SizeEstimate {
     return this.#inodes;
   }
 
-  /** Adds a file of `bytes` bytes, of which `stored` are not holes. */
-  addFile(bytes: number, stored: number): void {
+  /**
+   * Adds a file of `bytes` bytes, of which `stored`, in so many `pieces`, are
+   * not holes.
+   */
+  addFile(bytes: number, stored: number, pieces: number = 1): void {
     this.#inodes++;
-    const blocks = Math.min(this.#ceil(bytes), this.#ceil(stored) + 1);
-    this.#blocks += blocks + mapBlocks(blocks, this.#blockSize / 4);
+    const all = this.#ceil(bytes);
+    const blocks = Math.min(all, this.#ceil(stored) + pieces);
+    // Each piece behind a hole may have a map of its own on all three levels.
+    const maps = pieces > 1 && blocks < all ? 3 * pieces : 0;
+    this.#blocks += blocks + mapBlocks(blocks, this.#blockSize / 4) + maps;
   }
 
   /** Adds a symbolic link whose target has `bytes` bytes. */
@@ -113,30 +121,44 @@ export function planVolume(
 ): VolumePlan {
   const needed = Math.ceil(estimate.blocks * (1 + SLACK)) + SLACK_BLOCKS;
   const inodes = Math.ceil(estimate.inodes * (1 + SLACK)) + 32;
-  let blockCount = needed;
-  for (;;) {
+  let blockCount = Math.max(
+    needed,
+    blocksForInodes(options.inodeCount ?? inodes, blockSize),
+  );
+  for (let round = 1;; round++) {
     const bySize = Math.ceil(blockCount * blockSize / BYTES_PER_INODE);
     const inodeCount = options.inodeCount ?? Math.max(inodes, bySize);
-    const free = freeBlocks(blockSize, blockCount, { ...options, inodeCount });
+    const plan = { ...options, inodeCount };
+    const strict = round === ROUNDS_MAX;
+    const free = freeBlocks(blockSize, blockCount, { plan, strict });
     if (free >= needed) return { blockCount, inodeCount };
     // A little more than what is missing, for the tables of what is added.
     blockCount += Math.ceil((needed - free) * 1.05) + 8;
   }
 }
 
-/** Free blocks of a new volume that users may take; 0 if it is too small. */
+/** The size of a volume whose groups have places for so many inodes. */
+function blocksForInodes(inodes: number, blockSize: number): number {
+  // One block is the bitmap of a group's inodes, and one that of its blocks.
+  const groups = Math.ceil(inodes / (8 * blockSize));
+  return (groups - 1) * 8 * blockSize;
+}
+
+/**
+ * Free blocks of a new volume that users may take; 0 if it is too small to be
+ * formatted so. With `strict`, that is an error.
+ */
 function freeBlocks(
   blockSize: number,
   blockCount: number,
-  options: FormatOptions,
+  { plan, strict }: { plan: FormatOptions; strict: boolean },
 ): number {
   const device = new MemoryDevice(blockSize, blockCount);
   try {
-    format(device, { ...options, blank: true });
+    format(device, { ...plan, blank: true });
   } catch (error) {
-    // The tables do not fit: the volume grows until they do.
-    if (error instanceof FsError && error.code === "ENOSPC") return 0;
-    throw error;
+    if (strict || !(error instanceof FsError)) throw error;
+    return 0;
   }
   return Filesystem.open(device, { readOnly: true }).statfs().blocksAvailable;
 }

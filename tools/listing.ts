@@ -13,7 +13,14 @@ import {
   S_IFMT,
 } from "../fs/attributes.ts";
 import type { RemoteEntry } from "../rpc/mod.ts";
-import { command, integer, option, toggle, type Values } from "./cli.ts";
+import {
+  type Command,
+  command,
+  integer,
+  option,
+  toggle,
+  type Values,
+} from "./cli.ts";
 import { modeString } from "./mode.ts";
 import { compareBytes, joinPath, printable, toBytes } from "./names.ts";
 import { attributeFields, nameFields } from "./remote_json.ts";
@@ -40,7 +47,7 @@ interface Listed {
 }
 
 /** The command `ls`. */
-export const ls = command({
+export const ls: Command = command({
   name: "ls",
   summary: "List directories and files",
   operands: "[PATH…]",
@@ -231,7 +238,7 @@ const treeFlags = {
 };
 
 /** The command `tree`. */
-export const tree = command({
+export const tree: Command = command({
   name: "tree",
   summary: "Show directories as a tree",
   operands: "[PATH…]",

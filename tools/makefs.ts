@@ -4,8 +4,14 @@
  * @module
  */
 
-import type { Filesystem, FormatOptions, Timestamp } from "../fs/mod.ts";
 import {
+  type Filesystem,
+  type FormatOptions,
+  FsError,
+  type Timestamp,
+} from "../fs/mod.ts";
+import {
+  type Command,
   command,
   defaults,
   integer,
@@ -29,6 +35,7 @@ import { planVolume, SizeEstimate } from "./image_size.ts";
 import { checkTarget, makeImage } from "./new_image.ts";
 import { Progress } from "./progress.ts";
 import { TarReader } from "./tar.ts";
+import { TarError } from "./tar_header.ts";
 import { STDIN, TarFile } from "./tar_file.ts";
 import { parseUuid } from "./uuid.ts";
 
@@ -101,7 +108,7 @@ export function makefsDefaults(): MakefsSettings {
 }
 
 /** The command. */
-export const makefs = command({
+export const makefs: Command = command({
   name: "makefs",
   summary: "Make an ext2 image from a directory or a tar archive",
   operands: "IMAGE [DIRECTORY]",
@@ -127,7 +134,12 @@ export const makefs = command({
     }
     checkTarget(image, settings.force);
     if (settings.tar !== undefined) {
-      await makeFromTar(image, settings, settings.tar);
+      try {
+        await makeFromTar(image, settings, settings.tar);
+      } catch (error) {
+        const name = settings.tar === "-" ? "standard input" : settings.tar;
+        throw error instanceof TarError ? new PathError(name, error) : error;
+      }
     } else if (directory !== undefined) {
       const root = walkHostTree(directory);
       if (!isDirectory(root)) throw new PathError(directory, "Not a directory");
@@ -231,13 +243,22 @@ async function make(
       blockCount: Math.floor(settings.size / size),
       inodeCount: settings.inodes ?? inodesFor(settings.size, estimate),
     };
-  await makeImage({
-    ...options,
-    ...plan,
-    path: image,
-    force: settings.force,
-    blockSize: size,
-  }, fill);
+  try {
+    await makeImage({
+      ...options,
+      ...plan,
+      path: image,
+      force: settings.force,
+      blockSize: size,
+    }, fill);
+  } catch (error) {
+    const full = error instanceof FsError && error.code === "ENOSPC";
+    if (!full || settings.size === undefined) throw error;
+    throw new PathError(
+      image,
+      "No space left on device: give a larger --size, or none",
+    );
+  }
 }
 
 /** More inodes than the format gives by default, if the files need them. */

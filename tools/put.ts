@@ -14,7 +14,7 @@ import {
   S_IFREG,
 } from "../fs/mod.ts";
 import { type Client, type Node, O_TRUNC, O_WRONLY } from "../rpc/mod.ts";
-import { command, toggle } from "./cli.ts";
+import { type Command, command, toggle } from "./cli.ts";
 import { PathError, UsageError } from "./errors.ts";
 import { type HostNode, hostNode, linkKey, listNames } from "./host_tree.ts";
 import { baseName, toBytes } from "./names.ts";
@@ -34,7 +34,7 @@ const CHUNK_BYTES = 256 * 1024;
 const HOLE_UNIT = 4096;
 
 /** The command `put`. */
-export const put = command({
+export const put: Command = command({
   name: "put",
   summary: "Copy files to the server",
   operands: "LOCAL… REMOTE",

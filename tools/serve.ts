@@ -6,7 +6,15 @@
 
 import type { Filesystem } from "../fs/mod.ts";
 import { formatEndpoint, Server } from "../rpc/mod.ts";
-import { command, list, setting, size, toggle, type Values } from "./cli.ts";
+import {
+  type Command,
+  command,
+  list,
+  setting,
+  size,
+  toggle,
+  type Values,
+} from "./cli.ts";
 import { errorText } from "./errors.ts";
 import { makeDemo } from "./demo.ts";
 import { openImage } from "./open_image.ts";
@@ -27,7 +35,7 @@ const flags = {
 };
 
 /** The command. */
-export const serve = command({
+export const serve: Command = command({
   name: "serve",
   summary: "Serve an image on UNIX sockets and TCP ports",
   operands: "[IMAGE]",

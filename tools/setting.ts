@@ -11,7 +11,7 @@ import {
   S_IFLNK,
   S_IFMT,
 } from "../fs/attributes.ts";
-import { command, option, toggle } from "./cli.ts";
+import { type Command, command, option, toggle } from "./cli.ts";
 import { UsageError } from "./errors.ts";
 import { parseModeChange } from "./mode.ts";
 import { joinPath, toBytes } from "./names.ts";
@@ -23,7 +23,7 @@ import { parseTime } from "./times.ts";
 const recursive = toggle("Directories and all that is in them", "R");
 
 /** The command `chmod`. */
-export const chmod = command({
+export const chmod: Command = command({
   name: "chmod",
   summary: "Change permissions",
   operands: "MODE PATH…",
@@ -48,7 +48,7 @@ export const chmod = command({
 });
 
 /** The command `chown`. */
-export const chown = command({
+export const chown: Command = command({
   name: "chown",
   summary: "Change owner and group, by their numbers",
   operands: "USER[:GROUP] PATH…",
@@ -85,7 +85,7 @@ function parseOwner(text: string): AttributeChanges {
 }
 
 /** The command `touch`. */
-export const touch = command({
+export const touch: Command = command({
   name: "touch",
   summary: "Set times; make files that do not exist",
   operands: "PATH…",
@@ -126,7 +126,7 @@ export const touch = command({
 });
 
 /** The command `truncate`. */
-export const truncate = command({
+export const truncate: Command = command({
   name: "truncate",
   summary: "Cut files, or let them grow by a hole",
   operands: "PATH…",

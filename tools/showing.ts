@@ -12,7 +12,7 @@ import {
   S_IFMT,
   type VolumeStatistics,
 } from "../fs/attributes.ts";
-import { command, toggle } from "./cli.ts";
+import { type Command, command, toggle } from "./cli.ts";
 import { kindWord, modeString, octalMode } from "./mode.ts";
 import { printable, toBytes } from "./names.ts";
 import { attributeFields, nameFields } from "./remote_json.ts";
@@ -22,7 +22,7 @@ import { fullTime } from "./times.ts";
 import { formatUuid } from "./uuid.ts";
 
 /** The command `cat`. */
-export const cat = command({
+export const cat: Command = command({
   name: "cat",
   summary: "Write files to the standard output",
   operands: "PATH…",
@@ -41,7 +41,7 @@ export const cat = command({
 });
 
 /** The command `stat`. */
-export const stat = command({
+export const stat: Command = command({
   name: "stat",
   summary: "Show all attributes of files",
   operands: "PATH…",
@@ -108,7 +108,7 @@ function statText(path: string, a: Attributes, target?: Uint8Array): string {
 }
 
 /** The command `df`. */
-export const df = command({
+export const df: Command = command({
   name: "df",
   summary: "Show how full the volume is",
   operands: "",

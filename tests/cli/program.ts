@@ -45,18 +45,26 @@ function programCommand(
   });
 }
 
-/** Runs `nextfs ARGS…` to its end. */
-export async function nextfs(
+/** Starts `nextfs ARGS…`; its standard streams are pipes. */
+export function startProgram(
   args: string[],
-  { env, stdin, cwd }: RunOptions = {},
-): Promise<Run> {
-  const child = programCommand("nextfs", args, {
+  { env, cwd }: RunOptions = {},
+): Deno.ChildProcess {
+  return programCommand("nextfs", args, {
     env: { TZ: "UTC", ...env },
     cwd,
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
+}
+
+/** Runs `nextfs ARGS…` to its end. */
+export async function nextfs(
+  args: string[],
+  { env, stdin, cwd }: RunOptions = {},
+): Promise<Run> {
+  const child = startProgram(args, { env, cwd });
   const writer = child.stdin.getWriter();
   const fed = (stdin ? writer.write(stdin) : Promise.resolve())
     .then(() => writer.close())
@@ -96,9 +104,13 @@ export interface Serving {
   stop: (signal?: Deno.Signal) => Promise<{ code: number; stdout: string }>;
 }
 
-/** Starts `nextfs serve ARGS…` and waits until it listens. */
-export async function startServer(args: string[]): Promise<Serving> {
+/** Starts `nextfs serve ARGS…` in `cwd` and waits until it listens. */
+export async function startServer(
+  args: string[],
+  cwd?: string,
+): Promise<Serving> {
   const child = programCommand("serve", ["serve", ...args], {
+    cwd,
     stdin: "null",
     stdout: "piped",
     stderr: "inherit",
@@ -115,8 +127,8 @@ export async function startServer(args: string[]): Promise<Serving> {
   return {
     endpoint,
     pid: child.pid,
-    client: (...args) => nextfs(args, { env }),
-    ok: (...args) => ok(args, { env }),
+    client: (...args) => nextfs(args, { env, cwd }),
+    ok: (...args) => ok(args, { env, cwd }),
     stop: async (signal = "SIGTERM") => {
       child.kill(signal);
       for (;;) {

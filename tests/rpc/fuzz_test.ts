@@ -147,7 +147,7 @@ Deno.test("no mutated answer fells the client", async () => {
   await recorder.send(listing);
   answers.push(message(...(await recorder.receive())!));
   recorder.close();
-  const endpoint = `unix:@nextfs-test-liar-${Deno.pid}`;
+  const endpoint = `unix:@nextfs-test-liar-${crypto.randomUUID()}`;
   const path = `\0${endpoint.slice(6)}`;
   using listener = Deno.listen({ transport: "unix", path });
   for (let seed = 1; seed <= 300; seed++) {

@@ -33,7 +33,6 @@ export class Served {
   readonly server: Server;
   /** Where it listens: a UNIX socket and a TCP port. */
   readonly endpoints: Endpoint[] = [];
-  static #count = 0;
 
   private constructor(options: ServedOptions) {
     const { device = new MemoryDevice(4096, 16384) } = options;
@@ -47,7 +46,7 @@ export class Served {
   /** Starts a server. */
   static async start(options: ServedOptions = {}): Promise<Served> {
     const served = new Served(options);
-    const name = `unix:@nextfs-test-${Deno.pid}-${++this.#count}`;
+    const name = `unix:@nextfs-test-${crypto.randomUUID()}`;
     for (const endpoint of [name, "tcp:127.0.0.1:0"]) {
       served.endpoints.push(await served.server.listen(endpoint));
     }

@@ -15,7 +15,8 @@ import {
   S_IFREG,
   type Timestamp,
 } from "../../fs/mod.ts";
-import { Model, type ModelNode, nameKey, newNode } from "../model.ts";
+import { Model, nameKey } from "../model.ts";
+import { type ModelNode, newNode } from "./model_node.ts";
 import { listDirectory } from "./tree.ts";
 
 /** Files up to this size are compared byte by byte, larger ones in places. */

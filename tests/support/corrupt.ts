@@ -58,6 +58,7 @@ export async function makeSpecimen(inodeSize: 128 | 256): Promise<Specimen> {
     fs.link(inodes.small, inodes.dir, `name ${n} `.padEnd(60, "-"));
   }
   inodes.sub = paths.mkdir("/dir/sub");
+  inodes.other = paths.mkdir("/other");
   inodes.fast = paths.symlink("small", "/fast");
   inodes.slow = paths.symlink(`${"./".repeat(60)}small`, "/slow");
   const rdev = { major: 300, minor: 70_000 };
@@ -218,6 +219,7 @@ function change(fs: Filesystem): void {
     () => paths.mkdir("/dir/new"),
     () => paths.link("/small", "/dir/another name of some length"),
     () => paths.symlink("t".repeat(70), "/dir/sub/link"),
+    () => paths.rename("/other", "/dir/sub/moved"),
     () => paths.rename("/dir/sub", "/moved"),
     () => paths.rename("/fast", "/dir/fast"),
     () => paths.truncate("/file", 100 * BLOCK + 5),

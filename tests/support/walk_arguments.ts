@@ -11,7 +11,8 @@ import {
   S_IFMT,
   type Timestamp,
 } from "../../fs/mod.ts";
-import { type Model, type ModelNode, nameKey } from "../model.ts";
+import { type Model, nameKey } from "../model.ts";
+import type { ModelNode } from "./model_node.ts";
 import type { Random } from "./random.ts";
 
 /** One operation, ready to be done on both sides. */
@@ -47,6 +48,7 @@ const NAMES = "a b c d e f g A B.txt ü-umlaut .hidden x~".split(" ").map(
   (text) => new TextEncoder().encode(text),
 );
 
+/** All files of a kind; of any kind for 0. */
 export function nodesOf(model: Model, kind: number): ModelNode[] {
   const nodes = [...model.nodes.values()];
   return kind === 0
@@ -69,6 +71,7 @@ export function anyDirectory(random: Random, model: Model): number {
   return dirs[Math.min(a, b)].ino;
 }
 
+/** A name that others are likely to have too; a few are too long. */
 export function anyName(random: Random): Uint8Array {
   if (random.chance(0.7)) return random.pick(NAMES);
   if (random.chance(0.03)) return new Uint8Array(256).fill(0x78);
@@ -102,6 +105,7 @@ export function inodeAt(model: Model, dir: number, name: Uint8Array): number[] {
   return ino === undefined ? [] : [ino];
 }
 
+/** A name for the log. */
 export const shortName = (name: Uint8Array): string => {
   const text = new TextDecoder().decode(name);
   return JSON.stringify(text.length > 30 ? `${text.slice(0, 8)}…` : text) +
@@ -118,10 +122,12 @@ export function anyOffset(random: Random, blockSize: number): number {
   return Math.max(0, edge + random.below(3 * blockSize) - blockSize);
 }
 
+/** A time that the volume can hold. */
 export function anyTime(random: Random, { nanoseconds }: Limits): Timestamp {
   if (!nanoseconds) return { sec: random.next() | 0, nsec: 0 };
   const epoch = random.below(4) * 2 ** 32;
   return { sec: (random.next() | 0) + epoch, nsec: random.below(1e9) };
 }
 
+/** Permissions with any set-id and sticky bits. */
 export const anyMode = (random: Random): number => random.below(0o10000);

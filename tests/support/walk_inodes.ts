@@ -27,6 +27,7 @@ const XATTR_NAMES = [
   ...["security.s", "user.z"],
 ];
 
+/** A write near a limit of the block map or at the end. */
 export function chooseWrite(
   random: Random,
   model: Model,
@@ -50,6 +51,7 @@ export function chooseWrite(
   };
 }
 
+/** A read. */
 export function chooseRead(random: Random, model: Model, limits: Limits): Step {
   const ino = anyNode(random, model, S_IFREG);
   const offset = anyOffset(random, limits.blockSize);
@@ -67,6 +69,7 @@ export function chooseRead(random: Random, model: Model, limits: Limits): Step {
   };
 }
 
+/** A new size, smaller or larger. */
 export function chooseTruncate(
   random: Random,
   model: Model,
@@ -77,6 +80,7 @@ export function chooseTruncate(
   return setattrStep(ino, { size });
 }
 
+/** New attributes. */
 export function chooseSetattr(
   random: Random,
   model: Model,
@@ -103,6 +107,7 @@ function setattrStep(ino: number, changes: AttributeChanges): Step {
   };
 }
 
+/** A symbolic link's target. */
 export function chooseReadlink(random: Random, model: Model): Step {
   const ino = anyNode(random, model, S_IFLNK);
   return {
@@ -115,6 +120,7 @@ export function chooseReadlink(random: Random, model: Model): Step {
   };
 }
 
+/** A new or changed extended attribute. */
 export function chooseSetxattr(
   random: Random,
   model: Model,
@@ -147,6 +153,7 @@ function xattrBytes(xattrs: Map<string, Uint8Array>): number {
   return bytes;
 }
 
+/** An extended attribute less, if it is there. */
 export function chooseRemovexattr(random: Random, model: Model): Step {
   const having = [...model.nodes.values()].filter((n) => n.xattrs.size > 0);
   const node = having.length > 0 ? random.pick(having) : model.node(2);
@@ -162,6 +169,7 @@ export function chooseRemovexattr(random: Random, model: Model): Step {
   };
 }
 
+/** An open. */
 export function chooseRetain(random: Random, model: Model): Step {
   const ino = anyNode(random, model, random.chance(0.8) ? S_IFREG : S_IFDIR);
   return {
@@ -173,6 +181,7 @@ export function chooseRetain(random: Random, model: Model): Step {
   };
 }
 
+/** A close. */
 export function chooseRelease(random: Random, model: Model): Step | null {
   const open = [...model.nodes.values()].filter(({ opens }) => opens > 0);
   if (open.length === 0) return null;

@@ -15,7 +15,8 @@ import {
   S_IFREG,
   S_IFSOCK,
 } from "../../fs/mod.ts";
-import { type Model, type ModelNode, nameKey } from "../model.ts";
+import { type Model, nameKey } from "../model.ts";
+import type { ModelNode } from "./model_node.ts";
 import type { Random } from "./random.ts";
 import { listDirectory } from "./tree.ts";
 import {
@@ -74,6 +75,7 @@ function creation(
   };
 }
 
+/** A new regular file, of any owner. */
 export function chooseCreate(random: Random, model: Model): Step | null {
   const mode = random.below(0o1000);
   const credentials = random.chance(0.3)
@@ -86,6 +88,7 @@ export function chooseCreate(random: Random, model: Model): Step | null {
   });
 }
 
+/** A new directory. */
 export function chooseMkdir(random: Random, model: Model): Step | null {
   const mode = random.below(0o1000) | (random.chance(0.2) ? 0o2000 : 0);
   return creation(random, model, { kind: S_IFDIR, mode }, {
@@ -94,6 +97,7 @@ export function chooseMkdir(random: Random, model: Model): Step | null {
   });
 }
 
+/** A new symbolic link, device node, fifo or socket. */
 export function chooseSpecial(random: Random, model: Model): Step | null {
   const mode = random.below(0o1000);
   if (random.chance(0.6)) return chooseSymlink(random, model);
@@ -109,6 +113,7 @@ export function chooseSpecial(random: Random, model: Model): Step | null {
   });
 }
 
+/** A new symbolic link, its target about as long as an inode holds. */
 export function chooseSymlink(random: Random, model: Model): Step | null {
   const length = random.pick([1, 20, 58, 59, 60, 61, 300, 1000]);
   const target = new Uint8Array(length).fill(0x74);
@@ -119,6 +124,7 @@ export function chooseSymlink(random: Random, model: Model): Step | null {
   });
 }
 
+/** One more name for a file. */
 export function chooseLink(random: Random, model: Model): Step {
   const ino = anyNode(random, model, S_IFREG);
   const dir = anyDirectory(random, model);
@@ -132,6 +138,7 @@ export function chooseLink(random: Random, model: Model): Step {
   };
 }
 
+/** A name less. */
 export function chooseUnlink(random: Random, model: Model): Step {
   const wanted = random.chance(0.9) ? S_IFREG : 0;
   const { dir, name } = anyPlace(random, model, wanted);
@@ -144,6 +151,7 @@ export function chooseUnlink(random: Random, model: Model): Step {
   };
 }
 
+/** A directory less. */
 export function chooseRmdir(random: Random, model: Model): Step {
   const wanted = random.chance(0.9) ? S_IFDIR : 0;
   const { dir, name } = anyPlace(random, model, wanted);
@@ -156,6 +164,7 @@ export function chooseRmdir(random: Random, model: Model): Step {
   };
 }
 
+/** A move, onto an existing name half of the time. */
 export function chooseRename(random: Random, model: Model): Step {
   const from = anyPlace(random, model, random.chance(0.4) ? S_IFDIR : 0);
   const to = random.chance(0.5)
@@ -176,6 +185,7 @@ export function chooseRename(random: Random, model: Model): Step {
   };
 }
 
+/** A search for a name. */
 export function chooseLookup(random: Random, model: Model): Step {
   const { dir, name } = anyPlace(random, model, 0);
   return {
@@ -187,6 +197,7 @@ export function chooseLookup(random: Random, model: Model): Step {
   };
 }
 
+/** A listing. */
 export function chooseReaddir(random: Random, model: Model): Step {
   const dir = anyDirectory(random, model);
   return {
