@@ -20,3 +20,4 @@
 
 export * from "./bd/mod.ts";
 export * from "./fs/mod.ts";
+export * from "./rpc/mod.ts";

@@ -6,7 +6,13 @@
  */
 
 export * from "./attributes.ts";
-export { CorruptError, type Errno, ERRNO_TEXT, FsError } from "./errors.ts";
+export {
+  CorruptError,
+  type CorruptPlace,
+  type Errno,
+  ERRNO_TEXT,
+  FsError,
+} from "./errors.ts";
 export { Filesystem } from "./filesystem.ts";
 export { format, type FormatOptions } from "./format.ts";
 export { LINK_MAX, NAME_MAX, ROOT_INODE } from "./geometry.ts";
