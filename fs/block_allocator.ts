@@ -3,9 +3,10 @@
  *
  * A caller names a goal, the block it would like best: the one behind a
  * file's last. The allocator takes a run that starts at the goal if it is
- * free; else the next free place in the goal's group, preferring one with
- * eight free blocks in a row so that a file's blocks stay together; else the
- * same in the other groups, nearest above first.
+ * free; else the next free place in the goal's group that has room for what is
+ * wanted, or for eight blocks, so that a file's blocks stay together and small
+ * files fill small gaps; else the same in the other groups, nearest above
+ * first.
  *
  * Every change keeps bitmap, group counter and superblock counter exact.
  *
@@ -100,11 +101,12 @@ function takeFromGroup(
   const size = geometry.groupSize(group);
   let index = findClear(bitmap, from, size);
   if (index < 0) return null;
-  if (index !== from) {
+  let run = countClear(bitmap, index, Math.min(size, index + want));
+  if (index !== from && run < Math.min(want, 8)) {
     const roomy = findClearByte(bitmap, index, size);
     if (roomy >= 0) index = roomy;
+    run = countClear(bitmap, index, Math.min(size, index + want));
   }
-  const run = countClear(bitmap, index, Math.min(size, index + want));
   const start = geometry.groupStart(group) + index;
   volume.checkDataBlocks(start, run, 0);
   setBits(volume.cache.modify(bitmapBlock), index, run);
