@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { formatted } from "../tests/support/images.ts";
+import { Filesystem, FsError, ROOT_INODE } from "./mod.ts";
+
+const IMMUTABLE = 0x10;
+const APPEND_ONLY = 0x20;
+const volume = { blockSize: 1024, blockCount: 2048 };
+
+/** The errno name with which `call` is refused, or "done". */
+function outcome(call: () => unknown): string {
+  try {
+    call();
+    return "done";
+  } catch (error) {
+    if (error instanceof FsError) return error.code;
+    throw error;
+  }
+}
+
+Deno.test("the flags of chattr(1) forbid what they say, and no more", () => {
+  const fs = Filesystem.open(formatted(volume));
+  const name = new TextEncoder().encode("x");
+  const one = Uint8Array.of(1);
+  const calls: [string, (file: number, dir: number) => unknown, string][] = [
+    // What is done, then the outcome for an immutable and an append-only file.
+    ["append", (file) => fs.write(file, 3, one), "EPERM done"],
+    ["overwrite", (file) => fs.write(file, 0, one), "EPERM EPERM"],
+    ["cut", (file) => fs.setattr(file, { size: 1 }), "EPERM EPERM"],
+    ["chmod", (file) => fs.setattr(file, { mode: 0o600 }), "EPERM EPERM"],
+    ["set xattr", (file) => fs.setxattr(file, "user.x", one), "EPERM EPERM"],
+    ["link", (file, dir) => fs.link(file, dir, "y"), "EPERM EPERM"],
+    ["rename", (_, dir) => fs.rename(dir, name, dir, "z"), "EPERM EPERM"],
+    ["unlink", (_, dir) => fs.unlink(dir, name), "EPERM EPERM"],
+    ["read", (file) => fs.read(file, 0, new Uint8Array(1)), "done done"],
+  ];
+  for (const [what, call, expected] of calls) {
+    const outcomes = [IMMUTABLE, APPEND_ONLY].map((flags) => {
+      const dir = fs.mkdir(ROOT_INODE, `${what} ${flags}`);
+      const file = fs.create(dir, name);
+      fs.write(file, 0, new Uint8Array(3));
+      fs.setattr(file, { flags });
+      return outcome(() => call(file, dir));
+    });
+    assert.equal(outcomes.join(" "), expected, what);
+  }
+});
+
+Deno.test("an immutable directory takes no names and gives none up", () => {
+  const fs = Filesystem.open(formatted(volume));
+  const dir = fs.mkdir(ROOT_INODE, "d");
+  fs.create(dir, "a");
+  fs.setattr(dir, { flags: APPEND_ONLY });
+  assert.equal(outcome(() => fs.create(dir, "b")), "done");
+  assert.equal(outcome(() => fs.unlink(dir, "a")), "EPERM");
+  fs.setattr(dir, { flags: IMMUTABLE });
+  assert.equal(outcome(() => fs.create(dir, "c")), "EPERM");
+  assert.equal(outcome(() => fs.rmdir(ROOT_INODE, "d")), "EPERM");
+  fs.setattr(dir, { flags: 0 });
+  assert.equal(outcome(() => fs.unlink(dir, "a")), "done");
+});
+
+Deno.test("setattr() refuses what an inode cannot hold", () => {
+  const fs = Filesystem.open(formatted(volume));
+  const file = fs.create(ROOT_INODE, "f");
+  const before = fs.getattr(file);
+  for (
+    const changes of [
+      { uid: -1 },
+      { gid: 2 ** 32 },
+      { size: -1 },
+      { size: 1.5 },
+      { mode: 0o600, atime: { sec: 0, nsec: 1e9 } },
+      { uid: 5, mtime: { sec: NaN, nsec: 0 } },
+    ]
+  ) {
+    assert.equal(outcome(() => fs.setattr(file, changes)), "EINVAL");
+  }
+  assert.deepEqual(fs.getattr(file), before);
+});
