@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Random } from "../tests/support/random.ts";
 import { BlockCache } from "./cache.ts";
 import { FaultyDevice } from "./faulty.ts";
 import { MemoryDevice } from "./memory.ts";
@@ -13,19 +14,9 @@ function contents(device: MemoryDevice, block: number): number {
   return bytes[0];
 }
 
-/** Numbers in [0, below), the same for the same seed (xorshift32). */
-function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}
-
 Deno.test("a roll-back restores every block, whatever was done to it", () => {
-  const next = random(20261123);
+  const random = new Random(20261123);
+  const next = (limit: number): number => random.below(limit);
   const device = new MemoryDevice(SIZE, BLOCKS);
   const cache = new BlockCache(device, 16 * SIZE);
   const model = new Uint8Array(BLOCKS);

@@ -8,38 +8,29 @@
  * @module
  */
 
+import { Random } from "../tests/support/random.ts";
+
 const TREE_BYTES = 500e6;
 const PAIRS = 5;
 const IMAGE_MIB = 700;
-
-/** Numbers in [0, 1), the same in each run (xorshift32). */
-function randoms(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  };
-}
 
 /**
  * Makes a mixed tree: most files small, most bytes in large ones, as in a
  * system's `/usr`. Returns the number of files.
  */
 function makeTree(root: string): number {
-  const random = randoms(20261123);
-  const data = new Uint8Array(16 << 20);
-  for (let i = 0; i < data.length; i++) data[i] = random() * 256;
+  const random = new Random(20261123);
+  const data = random.bytes(16 << 20);
+  const fraction = (): number => random.next() / 2 ** 32;
   let files = 0;
   for (let bytes = 0; bytes < TREE_BYTES; files++) {
     const directory = `${root}/d${files % 97}/e${files % 7}`;
     Deno.mkdirSync(directory, { recursive: true });
     // Of 20 files 19 have 256 bytes to 64 KiB, and one up to 4 MiB.
     const isLarge = files % 20 === 0;
-    const doublings = isLarge ? 8 + 6 * random() : 8 * random();
+    const doublings = isLarge ? 8 + 6 * fraction() : 8 * fraction();
     const size = Math.floor(256 * 2 ** doublings);
-    const start = Math.floor(random() * (data.length - size));
+    const start = random.below(data.length - size);
     Deno.writeFileSync(
       `${directory}/f${files}`,
       data.subarray(start, start + size),

@@ -15,15 +15,7 @@ export function setBits(
   index: number,
   count: number,
 ): void {
-  for (let i = index, end = index + count; i < end;) {
-    if ((i & 7) === 0 && end - i >= 8) {
-      bitmap[i >>> 3] = 0xff;
-      i += 8;
-    } else {
-      bitmap[i >>> 3] |= 1 << (i & 7);
-      i++;
-    }
-  }
+  changeBits(bitmap, index, count, 0xff);
 }
 
 /** Clears `count` bits from `index` on. */
@@ -32,12 +24,23 @@ export function clearBits(
   index: number,
   count: number,
 ): void {
+  changeBits(bitmap, index, count, 0);
+}
+
+/** Gives `count` bits from `index` on those of the byte `value`. */
+function changeBits(
+  bitmap: Uint8Array,
+  index: number,
+  count: number,
+  value: number,
+): void {
   for (let i = index, end = index + count; i < end;) {
     if ((i & 7) === 0 && end - i >= 8) {
-      bitmap[i >>> 3] = 0;
+      bitmap[i >>> 3] = value;
       i += 8;
     } else {
-      bitmap[i >>> 3] &= ~(1 << (i & 7));
+      const bit = 1 << (i & 7);
+      bitmap[i >>> 3] = bitmap[i >>> 3] & ~bit | value & bit;
       i++;
     }
   }

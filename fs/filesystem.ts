@@ -35,7 +35,7 @@ import {
   writeContents,
 } from "./file.ts";
 import { ROOT_INODE } from "./geometry.ts";
-import { APPEND_FL, IMMUTABLE_FL, INODE, Inode } from "./inode.ts";
+import { checkMutable, Inode } from "./inode.ts";
 import { beginWriting, checkFeatures, endWriting } from "./mount.ts";
 import {
   checkedName,
@@ -122,11 +122,11 @@ export class Filesystem {
     changes: AttributeChanges,
     credentials?: Credentials,
   ): Attributes {
-    const inode = this.#inode(ino);
-    if (changes.size !== undefined) finish(this.#volume, ino);
+    const { size } = changes;
+    const inode = size === undefined ? this.#inode(ino) : this.#file(ino);
+    if (size !== undefined) finish(this.#volume, ino);
     const isDone = this.#volume.transact(() => {
-      const isDone = changes.size === undefined ||
-        this.#resize(inode, changes.size);
+      const isDone = size === undefined || this.#resize(inode, size);
       changeAttributes(inode, changes);
       return isDone;
     }, credentials);
@@ -172,7 +172,7 @@ export class Filesystem {
       const part = from.subarray(done, done + TRANSFER_MAX);
       try {
         this.#volume.transact(() => {
-          checkChangeable(inode, offset + done >= inode.size);
+          checkMutable(inode, offset + done >= inode.size);
           writeContents(inode, offset + done, part);
           inode.touch("mtime", "ctime");
         }, credentials);
@@ -313,7 +313,7 @@ export class Filesystem {
   ): void {
     const inode = this.#inode(ino);
     this.#volume.transact(() => {
-      checkChangeable(inode);
+      checkMutable(inode);
       setXattr(inode, nameBytes(name), value, flags);
     });
   }
@@ -327,7 +327,7 @@ export class Filesystem {
   removexattr(ino: number, name: Name): void {
     const inode = this.#inode(ino);
     this.#volume.transact(() => {
-      checkChangeable(inode);
+      checkMutable(inode);
       removeXattr(inode, nameBytes(name));
     });
   }
@@ -433,10 +433,8 @@ export class Filesystem {
 
   /** Returns false if blocks are left to be freed. */
   #resize(inode: Inode, size: number): boolean {
-    if (inode.isDirectory) throw new FsError("EISDIR");
-    if (inode.kind !== S_IFREG) throw new FsError("EINVAL", "not a file");
     checkOffset(size);
-    checkChangeable(inode);
+    checkMutable(inode);
     const isDone = resizeContents(inode, size);
     if (!isDone && inode.links > 0) addOrphan(inode);
     return isDone;
@@ -450,13 +448,5 @@ export class Filesystem {
 function checkOffset(offset: number): void {
   if (!Number.isSafeInteger(offset) || offset < 0) {
     throw new FsError("EINVAL", `${offset} is no byte offset`);
-  }
-}
-
-/** Throws if flags forbid to change the file, but for adding to its end. */
-function checkChangeable(inode: Inode, isAppend = false): void {
-  const frozen = isAppend ? IMMUTABLE_FL : IMMUTABLE_FL | APPEND_FL;
-  if ((inode.get(INODE.i_flags) & frozen) !== 0) {
-    throw new FsError("EPERM", "the file is immutable or append-only");
   }
 }

@@ -345,3 +345,14 @@ export class Inode {
     };
   }
 }
+
+/**
+ * Throws {@link FsError} `EPERM` if the flags of `inode` forbid to change it;
+ * `isAppend` says that the change only adds to the end of the file.
+ */
+export function checkMutable(inode: Inode, isAppend = false): void {
+  const frozen = isAppend ? IMMUTABLE_FL : IMMUTABLE_FL | APPEND_FL;
+  if ((inode.get(INODE.i_flags) & frozen) !== 0) {
+    throw new FsError("EPERM", "the file is immutable or append-only");
+  }
+}

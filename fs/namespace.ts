@@ -21,8 +21,7 @@ import {
 import { CorruptError, FsError } from "./errors.ts";
 import { LINK_MAX, NAME_MAX, ROOT_INODE } from "./geometry.ts";
 import {
-  APPEND_FL,
-  IMMUTABLE_FL,
+  checkMutable,
   INODE,
   Inode,
   INODE_BASE_SIZE,
@@ -222,9 +221,7 @@ function checkVacant(directory: Inode, name: Uint8Array): void {
   if (isDots(name) || findEntry(directory, name) !== null) {
     throw new FsError("EEXIST");
   }
-  if ((directory.get(INODE.i_flags) & IMMUTABLE_FL) !== 0) {
-    throw new FsError("EPERM", "the directory is immutable");
-  }
+  checkMutable(directory, true);
 }
 
 function checkReplaceable(
@@ -267,12 +264,6 @@ function checkOutside(inode: Inode, directory: Inode): void {
 function checkRemovable(directory: Inode, inode: Inode): void {
   checkMutable(directory);
   checkMutable(inode);
-}
-
-function checkMutable(inode: Inode): void {
-  if ((inode.get(INODE.i_flags) & (IMMUTABLE_FL | APPEND_FL)) !== 0) {
-    throw new FsError("EPERM", "the file is immutable or append-only");
-  }
 }
 
 function lowerLinks(directory: Inode): void {

@@ -15,8 +15,7 @@ import {
 } from "./attributes.ts";
 import { FsError } from "./errors.ts";
 import {
-  APPEND_FL,
-  IMMUTABLE_FL,
+  checkMutable,
   INODE,
   type Inode,
   NOATIME_FL,
@@ -40,10 +39,7 @@ export function changeAttributes(
   changes: AttributeChanges,
 ): void {
   const { mode, flags, size, birthtime, ctime } = changes;
-  const frozen = inode.get(INODE.i_flags) & (IMMUTABLE_FL | APPEND_FL);
-  if (frozen !== 0 && flags === undefined) {
-    throw new FsError("EPERM", "the file is immutable or append-only");
-  }
+  if (flags === undefined) checkMutable(inode);
   changeOwner(inode, changes);
   if (mode !== undefined) {
     inode.mode = inode.mode & S_IFMT | mode & 0o7777;

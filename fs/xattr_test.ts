@@ -7,6 +7,7 @@ import {
   loadImage,
   saveImage,
 } from "../tests/support/images.ts";
+import { Random } from "../tests/support/random.ts";
 import {
   assertClean,
   debugfs,
@@ -43,20 +44,10 @@ async function hostAttributes(path: string): Promise<Map<string, string>> {
   return new Map(pairs.sort(([a], [b]) => a < b ? -1 : 1));
 }
 
-/** A small random number generator (xorshift, Marsaglia 2003). */
-function random(seed: number): (below: number) => number {
-  let x = seed;
-  return (below) => {
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    return (x >>> 0) % below;
-  };
-}
-
 /** Sets and removes attributes at random, beside a model in a map. */
 function churn(fs: Filesystem, ino: number, seed: number): Map<string, string> {
-  const next = random(seed);
+  const random = new Random(seed);
+  const next = (limit: number): number => random.below(limit);
   const model = new Map<string, string>();
   const prefixes = ["user.", "trusted.", "security."];
   const { mode } = fs.getattr(ino);

@@ -5,30 +5,8 @@ import {
   OPERATION_LIST,
   RemoteFiles,
 } from "../../rpc/mod.ts";
+import { Random } from "../support/random.ts";
 import { framed, hello, message, RawClient, Served } from "./harness.ts";
-
-/** Marsaglia's xorshift32: numbers that a seed repeats. */
-class Random {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed >>> 0 || 1;
-  }
-
-  /** An integer from 0 to `below - 1`. */
-  next(below: number): number {
-    let x = this.#state;
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    this.#state = x >>> 0;
-    return this.#state % below;
-  }
-
-  pick<T>(from: readonly T[]): T {
-    return from[this.next(from.length)];
-  }
-}
 
 const NAMES = ["a", "b", "c", "lost+found", ".", "..", "", "a/b", "\0"]
   .map((name) => new TextEncoder().encode(name));
@@ -37,19 +15,19 @@ const NAMES = ["a", "b", "c", "lost+found", ".", "..", "", "a/b", "\0"]
 function item(random: Random): unknown {
   const ino = random.pick([0, 1, 2, 11, 12, 13, 14, 8000, 4_000_000_000]);
   return random.pick<unknown>([
-    [ino, random.next(3)],
+    [ino, random.below(3)],
     [2, 0],
     [2, 0],
     random.pick(NAMES),
     random.pick(NAMES),
-    random.next(4),
-    random.next(70_000),
+    random.below(4),
+    random.below(70_000),
     random.pick([BigInt(2 ** 50), BigInt(2 ** 41), 0o100644, 0o1003]),
-    random.next(2) === 0,
+    random.below(2) === 0,
     null,
     [4, 64],
-    [0o644, null, null, random.next(100_000), true, [1, 2], null, null, null],
-    new Uint8Array(random.next(5000)),
+    [0o644, null, null, random.below(100_000), true, [1, 2], null, null, null],
+    new Uint8Array(random.below(5000)),
     "text",
   ]);
 }
@@ -58,19 +36,19 @@ function item(random: Random): unknown {
 function request(random: Random, id: number): Uint8Array {
   const operation = random.pick(OPERATION_LIST);
   const items = operation.argumentNames.map((name) => {
-    if (random.next(8) === 0) return item(random);
+    if (random.below(8) === 0) return item(random);
     if (/^(dir|node|fromDir|toDir)$/.test(name)) {
-      return [random.pick([2, 2, 2, 11, 12, 13]), random.next(2)];
+      return [random.pick([2, 2, 2, 11, 12, 13]), random.below(2)];
     }
     if (/name|path|target/i.test(name)) return random.pick(NAMES);
-    if (name === "descriptor") return 1 + random.next(3);
+    if (name === "descriptor") return 1 + random.below(3);
     if (name === "flags") return random.pick([0, 1, 2, 0o1001, 0o2002]);
     if (/follow|noReplace|create|replace/.test(name)) return false;
     if (name === "changes") return new Array(9).fill(null);
     if (name === "rdev") return [1, 3];
     if (name === "mode") return random.pick([0o644, 0o20644, 0o10600]);
-    if (/data|value/.test(name)) return new Uint8Array(random.next(9000));
-    return random.next(1000);
+    if (/data|value/.test(name)) return new Uint8Array(random.below(9000));
+    return random.below(1000);
   });
   return message(id, operation.number, ...items);
 }
@@ -78,25 +56,25 @@ function request(random: Random, id: number): Uint8Array {
 /** Damages `bytes` in one to four places. */
 function mutate(random: Random, bytes: Uint8Array): Uint8Array {
   let mutated = [...bytes];
-  for (let count = 1 + random.next(4); count > 0; count--) {
-    const at = random.next(mutated.length || 1);
-    const length = 1 + random.next(8);
+  for (let count = 1 + random.below(4); count > 0; count--) {
+    const at = random.below(mutated.length || 1);
+    const length = 1 + random.below(8);
     const piece = mutated.slice(at, at + length);
-    switch (random.next(5)) {
+    switch (random.below(5)) {
       case 0:
-        mutated[at] = random.next(256);
+        mutated[at] = random.below(256);
         break;
       case 1:
-        mutated[at] ^= 1 << random.next(8);
+        mutated[at] ^= 1 << random.below(8);
         break;
       case 2:
         mutated.splice(at, length);
         break;
       case 3:
-        mutated.splice(random.next(mutated.length || 1), 0, ...piece);
+        mutated.splice(random.below(mutated.length || 1), 0, ...piece);
         break;
       default:
-        if (random.next(4) === 0) mutated = mutated.slice(0, at);
+        if (random.below(4) === 0) mutated = mutated.slice(0, at);
         else mutated.splice(at, 0, random.pick([0x9f, 0xff, 0xa1, 0xc0, 0xfb]));
     }
   }
@@ -113,9 +91,9 @@ Deno.test("no mutated conversation fells the server", async () => {
         const whole = request(random, id);
         // Some damage is within a frame, some is to the stream of frames.
         requests.push(
-          random.next(3) > 0
+          random.below(3) > 0
             ? whole
-            : random.next(2) === 0
+            : random.below(2) === 0
             ? mutate(random, whole)
             : framed(mutate(random, whole.subarray(4))),
         );
@@ -152,7 +130,7 @@ Deno.test("no mutated answer fells the client", async () => {
   using listener = Deno.listen({ transport: "unix", path });
   for (let seed = 1; seed <= 300; seed++) {
     const random = new Random(seed * 104729);
-    const lie = random.next(3) === 0
+    const lie = random.below(3) === 0
       ? [mutate(random, answers[0]), answers[1]]
       : [answers[0], mutate(random, answers[1])];
     const lying = (async (): Promise<void> => {
