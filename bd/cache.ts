@@ -6,8 +6,9 @@
  * - A block is dirtied only between {@link BlockCache.begin} and
  *   {@link BlockCache.commit} or {@link BlockCache.rollback}; a roll-back
  *   restores every block touched since `begin` to its previous bytes.
- * - A view returned by a call stays valid until the next
- *   {@link BlockCache.safePoint}: only then may its memory hold another block.
+ * - A view of a block stays valid until the next
+ *   {@link BlockCache.safePoint}, or until the block is replaced or discarded,
+ *   or the transaction ends: only then may its memory hold another block.
  * - A dirty block is never dropped, only written back; and never written back
  *   in the middle of an operation.
  * - Beyond the configured size the cache holds only what one operation
@@ -77,6 +78,7 @@ export class BlockCache {
   #staging: Uint8Array | null = null;
   #hand = 0;
   #epoch = 1;
+  #stuckEpoch = 0;
   #transaction = 0;
   #open = false;
 
@@ -200,10 +202,9 @@ export class BlockCache {
     this.#open = false;
   }
 
-  /** Undoes what the open transaction did; tells whether it did anything. */
-  rollback(): boolean {
+  /** Undoes what the open transaction did. */
+  rollback(): void {
     this.#checkOpen();
-    const changed = this.#undo.length > 0;
     for (let undo = this.#undo.pop(); undo; undo = this.#undo.pop()) {
       const { entry, data, dirty } = undo;
       // What is cached in place of a discarded block was read after it.
@@ -221,7 +222,6 @@ export class BlockCache {
       if (dirty) this.#dirty.add(entry);
     }
     this.#open = false;
-    return changed;
   }
 
   /**
@@ -241,12 +241,6 @@ export class BlockCache {
       this.#writeRun(entries, i, run);
       i += run;
     }
-  }
-
-  /** Writes every dirty block back and makes the device flush. */
-  async flush(): Promise<void> {
-    this.writeBack();
-    await this.#device.flush();
   }
 
   #writeRun(entries: Entry[], first: number, count: number): void {
@@ -345,6 +339,7 @@ export class BlockCache {
 
   /** Frees the memory of clean blocks that no operation is using. */
   #evict(): void {
+    if (this.#stuckEpoch === this.#epoch) return;
     for (let steps = 2 * this.#clock.length; steps > 0; steps--) {
       if (this.#hand >= this.#clock.length) this.#hand = 0;
       const entry = this.#clock[this.#hand];
@@ -360,6 +355,9 @@ export class BlockCache {
         if (this.#clock.length < this.#capacity) return;
       }
     }
+    // Everything is in use: there is no point in looking again before that
+    // changes.
+    this.#stuckEpoch = this.#epoch;
   }
 
   #stage(byteLength: number): Uint8Array {

@@ -218,3 +218,60 @@ await testWith(
     });
   },
 );
+
+await testWith(
+  ["e2fsprogs", "setfacl", "loop mounts"],
+  "new files inherit the default ACL and the flags of their directory",
+  async () => {
+    await withTempDir(async (dir) => {
+      const image = `${dir}/volume.img`;
+      await must("truncate", "-s", "8M", image);
+      await must("mke2fs", "-q", "-text2", image);
+      const make = (root: string): Promise<string> =>
+        must(
+          "sh",
+          "-c",
+          `umask 0; cd ${root}; mkdir theirs/dir;
+           touch theirs/file; mknod theirs/fifo p; ln -s x theirs/link`,
+        );
+      await withMount(image, "rw", async (root) => {
+        for (const name of ["theirs", "ours"]) {
+          await Deno.mkdir(`${root}/${name}`);
+          const list = "u::rwx,u:7:rwx,g::r-x,g:9:rw,m::rwx,o::r--";
+          await must("setfacl", "-d", "-m", list, `${root}/${name}`);
+          await must("chattr", "+sDdAS", `${root}/${name}`);
+        }
+        await make(root);
+      });
+      await editImage(image, (fs) => {
+        const parent = new Paths(fs).resolve("/ours");
+        fs.mkdir(parent, "dir", { mode: 0o777 });
+        fs.create(parent, "file", { mode: 0o666 });
+        fs.mknod(parent, "fifo", { kind: 0o010000, mode: 0o666 });
+        fs.symlink(parent, "link", "x");
+        const flags = (path: string): number =>
+          fs.getattr(new Paths(fs).resolve(path, { follow: false })).flags;
+        for (const name of ["dir", "file", "fifo", "link"]) {
+          const [ours, theirs] = [
+            flags(`/ours/${name}`),
+            flags(
+              `/theirs/${name}`,
+            ),
+          ];
+          assert.equal(ours.toString(16), theirs.toString(16), name);
+        }
+      });
+      await assertClean(image);
+      await withMount(image, "ro", async (root) => {
+        for (const name of ["dir", "file", "fifo"]) {
+          const [theirs, ours] = await Promise.all(
+            ["theirs", "ours"].map((parent) =>
+              must("getfacl", "-cn", `${root}/${parent}/${name}`)
+            ),
+          );
+          assert.equal(ours, theirs, name);
+        }
+      });
+    });
+  },
+);

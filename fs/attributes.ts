@@ -12,6 +12,13 @@ export interface Timestamp {
   readonly nsec: number;
 }
 
+/** The present, to the millisecond. */
+export function systemTime(): Timestamp {
+  const ms = Date.now();
+  const sec = Math.floor(ms / 1000);
+  return { sec, nsec: (ms - sec * 1000) * 1_000_000 };
+}
+
 /** The bits of `st_mode` that say what kind of file it is (POSIX). */
 export const S_IFMT = 0o170000;
 /** Socket. */

@@ -68,7 +68,7 @@ export function freeBlocks(volume: Volume, start: number, count: number): void {
     const group = geometry.groupOfBlock(start);
     const index = start - geometry.groupStart(group);
     const here = Math.min(count, geometry.groupSize(group) - index);
-    const bitmapBlock = volume.blockBitmap(group);
+    const bitmapBlock = volume.groupMetadata(group).blockBitmap;
     if (!allSet(volume.cache.read(bitmapBlock), index, here)) {
       throw new CorruptError("a block in use is marked free", { block: start });
     }
@@ -96,7 +96,7 @@ function takeFromGroup(
   const { geometry } = volume;
   const free = volume.descriptor(group, GROUP_DESCRIPTOR.bg_free_blocks_count);
   if (free === 0) return null;
-  const bitmapBlock = volume.blockBitmap(group);
+  const bitmapBlock = volume.groupMetadata(group).blockBitmap;
   const bitmap = volume.cache.read(bitmapBlock);
   const size = geometry.groupSize(group);
   let index = findClear(bitmap, from, size);

@@ -64,6 +64,7 @@ export function findEntry(
   }
   const blocks = blockCount(directory);
   for (let i = 0; i < blocks; i++) {
+    leaveBehind(directory, i);
     const place = findInBlock(directory, i, name);
     if (place !== null) return place;
   }
@@ -83,7 +84,9 @@ export function addEntry(
   let i = index?.blockWithRoom(size) ?? 0;
   if (i < 0) i = blocks;
   // Without an index every block is tried; with one, the first that has room.
-  while (i < blocks && roomIn(directory, i) < size) i++;
+  for (; i < blocks && roomIn(directory, i) < size; i++) {
+    leaveBehind(directory, i);
+  }
   if (i === blocks) appendBlock(directory, i);
   const { cache, names, geometry: { blockSize } } = directory.volume;
   const block = cache.modify(blockAt(directory, i));
@@ -98,8 +101,8 @@ export function addEntry(
   });
   writeEntry(directory, block, placed, { name, ino, kind });
   if (index !== undefined) {
-    index.add(names.hash(name), i * blockSize + placed);
-    index.room[i] = roomIn(directory, i);
+    names.addName(index, names.hash(name), i * blockSize + placed);
+    names.setRoom(index, i, roomIn(directory, i));
   }
   changed(directory);
 }
@@ -129,8 +132,8 @@ export function removeEntry(
   }
   const index = directory.volume.names.get(directory.number);
   if (index !== undefined) {
-    index.remove(names.hash(name), offset);
-    index.room[i] = roomIn(directory, i);
+    names.removeName(index, names.hash(name), offset);
+    names.setRoom(index, i, roomIn(directory, i));
   }
   changed(directory);
 }
@@ -212,13 +215,13 @@ export function listEntries(
   cookie: number,
   limit: number,
 ): DirectoryEntry[] {
-  const { cache, geometry: { blockSize } } = directory.volume;
+  const { blockSize } = directory.volume.geometry;
   const entries: DirectoryEntry[] = [];
   const blocks = blockCount(directory);
   const first = Math.floor(cookie / blockSize);
   const typed = hasTypes(directory);
   for (let i = first; i < blocks && entries.length < limit; i++) {
-    if (i % SCAN_WINDOW_BLOCKS === 0) cache.safePoint();
+    leaveBehind(directory, i);
     // One copy of the block serves all its names.
     const copy = readBlock(directory, i).slice();
     walk(directory, i, copy, (block, at, length) => {
@@ -236,7 +239,7 @@ export function listEntries(
 
 /** The index of `directory` if it is large; made if there is none yet. */
 function indexOf(directory: Inode): DirectoryIndex | undefined {
-  const { names, cache, geometry: { blockSize } } = directory.volume;
+  const { names, geometry: { blockSize } } = directory.volume;
   const known = names.get(directory.number);
   if (known !== undefined) return known;
   const blocks = blockCount(directory);
@@ -244,7 +247,7 @@ function indexOf(directory: Inode): DirectoryIndex | undefined {
   const index = new DirectoryIndex();
   for (let i = 0; i < blocks; i++) {
     if (index.size > NAMES_MAX) return undefined;
-    if (i % SCAN_WINDOW_BLOCKS === 0) cache.safePoint();
+    leaveBehind(directory, i);
     let room = 0;
     walk(directory, i, readBlock(directory, i), (block, at, length) => {
       const isUsed = INO.get(block, at) !== 0;
@@ -256,6 +259,11 @@ function indexOf(directory: Inode): DirectoryIndex | undefined {
   }
   names.set(directory.number, index);
   return names.get(directory.number);
+}
+
+/** Lets go of the blocks that a scan, now at block `i`, has passed. */
+function leaveBehind({ volume }: Inode, i: number): void {
+  if (i % SCAN_WINDOW_BLOCKS === 0) volume.cache.safePoint();
 }
 
 function findInBlock(
@@ -394,11 +402,13 @@ function appendBlock(directory: Inode, i: number): void {
   rec_len.set(block, 0, blockSize);
   directory.set(INODE.i_size, size);
   const index = names.get(directory.number);
-  if (index !== undefined) index.room[i] = blockSize;
+  if (index !== undefined) names.setRoom(index, i, blockSize);
+  names.touch(directory.number);
 }
 
 /** Notes a change of the directory's contents. */
 function changed(directory: Inode): void {
+  directory.volume.names.touch(directory.number);
   directory.touch("mtime", "ctime");
   const flags = directory.get(INODE.i_flags);
   if ((flags & INDEX_FL) !== 0) directory.set(INODE.i_flags, flags & ~INDEX_FL);

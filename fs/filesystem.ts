@@ -23,9 +23,15 @@ import {
   S_IFLNK,
   S_IFREG,
   S_IFSOCK,
+  SUPERUSER,
   type VolumeStatistics,
 } from "./attributes.ts";
-import { type AtimePolicy, changeAttributes, touchAtime } from "./setattr.ts";
+import {
+  type AtimePolicy,
+  changeAttributes,
+  dropSetId,
+  touchAtime,
+} from "./setattr.ts";
 import { listEntries } from "./directory.ts";
 import { FsError } from "./errors.ts";
 import {
@@ -71,7 +77,7 @@ export class Filesystem {
   readonly #volume: Volume;
   readonly #atime: AtimePolicy;
   #stateAtOpen = 0;
-  #closed = false;
+  #closing: Promise<void> | null = null;
 
   private constructor(device: BlockDevice, options: FilesystemOptions) {
     this.#volume = new Volume(device, options);
@@ -107,6 +113,7 @@ export class Filesystem {
   /** Inode number of `name` in directory `dir`. `ENOENT`, `ENOTDIR`. */
   lookup(dir: number, name: Name): number {
     const directory = this.#directory(dir);
+    if (directory.links === 0) throw new FsError("ENOENT", "it was removed");
     const place = requireEntry(directory, checkedName(name));
     return namedInode(this.#volume, place).number;
   }
@@ -127,6 +134,7 @@ export class Filesystem {
     if (size !== undefined) finish(this.#volume, ino);
     const isDone = this.#volume.transact(() => {
       const isDone = size === undefined || this.#resize(inode, size);
+      if (size !== undefined && isOrdinary(credentials)) dropSetId(inode);
       changeAttributes(inode, changes);
       return isDone;
     }, credentials);
@@ -174,6 +182,7 @@ export class Filesystem {
         this.#volume.transact(() => {
           checkMutable(inode, offset + done >= inode.size);
           writeContents(inode, offset + done, part);
+          if (isOrdinary(credentials)) dropSetId(inode);
           inode.touch("mtime", "ctime");
         }, credentials);
       } catch (error) {
@@ -259,11 +268,11 @@ export class Filesystem {
     toName: Name,
     options: { noReplace?: boolean } = {},
   ): void {
-    const from = {
-      directory: this.#directory(fromDir),
-      name: checkedName(fromName),
-    };
-    const to = { directory: this.#directory(toDir), name: checkedName(toName) };
+    const directories = [this.#directory(fromDir), this.#directory(toDir)];
+    const names = [checkedName(fromName), checkedName(toName)];
+    const [from, to] = directories.map((directory, i) => {
+      return { directory, name: names[i] };
+    });
     this.#reclaim(this.#volume.transact(() => {
       return renameEntry(from, to, options.noReplace ?? false);
     }));
@@ -277,6 +286,7 @@ export class Filesystem {
   readdir(dir: number, cookie: number, limit?: number): DirectoryEntry[] {
     const directory = this.#directory(dir);
     checkOffset(cookie);
+    if (directory.links === 0) return [];
     const entries = listEntries(directory, cookie, limit ?? READDIR_LIMIT);
     touchAtime(directory, this.#atime);
     return entries;
@@ -355,35 +365,43 @@ export class Filesystem {
   /**
    * Finishes everything, marks the volume clean and gives up the device. If
    * the host fails, the device is given up all the same and the error goes on.
+   * No call is accepted from the moment of this one.
    */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#begin();
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
     try {
       if (!this.readOnly) await this.#closeWritten();
     } finally {
-      this.#closed = true;
       this.#volume.close();
     }
   }
 
   async #closeWritten(): Promise<void> {
     const { openFiles, unfinished } = this.#volume;
+    let isWhole = true;
     for (const ino of openFiles.inodes()) {
-      if (this.#inode(ino).links === 0) unfinished.add(ino);
+      try {
+        if (new Inode(this.#volume, ino).links === 0) unfinished.add(ino);
+      } catch {
+        // It stays on the orphan list, and everything else is written.
+        isWhole = false;
+      }
     }
     openFiles.clear();
     finishAll(this.#volume);
     // What is marked clean must be whole first, and nothing left to do.
     await this.#volume.flush();
-    if (unfinished.size > 0) return;
+    if (!isWhole || unfinished.size > 0) return;
     endWriting(this.#volume, this.#stateAtOpen);
     await this.#volume.flush();
   }
 
   /** Starts a call: nothing of the one before is in use any more. */
   #begin(): void {
-    if (this.#closed) throw new FsError("EIO", "the filesystem is closed");
+    if (this.#closing) throw new FsError("EIO", "the filesystem is closed");
     this.#volume.cache.safePoint();
   }
 
@@ -443,6 +461,11 @@ export class Filesystem {
   #reclaim(ino: number): void {
     if (ino !== 0) finishLater(this.#volume, ino);
   }
+}
+
+/** Whether the caller is not the superuser, which is meant if none is named. */
+function isOrdinary(credentials: Credentials = SUPERUSER): boolean {
+  return credentials.uid !== 0;
 }
 
 function checkOffset(offset: number): void {

@@ -13,7 +13,7 @@
  */
 
 import type { BlockDevice } from "../bd/block_device.ts";
-import type { Timestamp } from "./attributes.ts";
+import { systemTime, type Timestamp } from "./attributes.ts";
 import { setBits } from "./bitmap.ts";
 import { GROUP_DESCRIPTOR, GROUP_DESCRIPTOR_SIZE } from "./block_group.ts";
 import { FsError } from "./errors.ts";
@@ -160,12 +160,6 @@ function randomUuid(): Uint8Array {
   uuid[6] = uuid[6] & 0x0f | 0x40;
   uuid[8] = uuid[8] & 0x3f | 0x80;
   return uuid;
-}
-
-function systemTime(): Timestamp {
-  const ms = Date.now();
-  const sec = Math.floor(ms / 1000);
-  return { sec, nsec: (ms - sec * 1000) * 1_000_000 };
 }
 
 /** The descriptor table, filled up to whole blocks. */

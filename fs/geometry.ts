@@ -11,7 +11,7 @@
 
 import { GROUP_DESCRIPTOR_SIZE } from "./block_group.ts";
 import { CorruptError } from "./errors.ts";
-import { RO_COMPAT } from "./features.ts";
+import { COMPAT, RO_COMPAT } from "./features.ts";
 import { REVISION_ORIGINAL, SUPERBLOCK } from "./superblock.ts";
 
 /** The largest link count ext2 gives a file (`EXT2_LINK_MAX`). */
@@ -60,6 +60,8 @@ export class Geometry {
   readonly fileSizeMax: number;
   /** Whether only some groups hold copies of superblock and table. */
   readonly sparseSuper: boolean;
+  /** With sparse_super2: the groups but the first that hold copies. */
+  readonly #backupGroups: readonly number[] | null;
   /** `s_rev_level`. */
   readonly revision: number;
 
@@ -81,6 +83,10 @@ export class Geometry {
     this.reservedDescriptorBlocks = get(s.s_reserved_gdt_blocks);
     this.sparseSuper =
       (get(s.s_feature_ro_compat) & RO_COMPAT.sparse_super) !== 0;
+    const isSparse2 = (get(s.s_feature_compat) & COMPAT.sparse_super2) !== 0;
+    this.#backupGroups = isSparse2
+      ? [get(s.s_backup_bg_first), get(s.s_backup_bg_second)]
+      : null;
     this.#checkFields();
 
     this.groupCount = Math.ceil(
@@ -175,7 +181,9 @@ export class Geometry {
 
   /** Whether `group` holds a copy of superblock and descriptor table. */
   hasSuperblock(group: number): boolean {
-    if (group <= 1 || !this.sparseSuper) return true;
+    if (group === 0) return true;
+    if (this.#backupGroups !== null) return this.#backupGroups.includes(group);
+    if (group === 1 || !this.sparseSuper) return true;
     return isPowerOf(group, 3) || isPowerOf(group, 5) || isPowerOf(group, 7);
   }
 
@@ -193,7 +201,10 @@ export class Geometry {
   /** Blocks of metadata of fixed place in the whole volume. */
   overhead(): number {
     let copies = Math.min(this.groupCount, 2);
-    if (!this.sparseSuper) copies = this.groupCount;
+    if (this.#backupGroups !== null) {
+      const copied = new Set([0, ...this.#backupGroups]);
+      copies = [...copied].filter((group) => group < this.groupCount).length;
+    } else if (!this.sparseSuper) copies = this.groupCount;
     else {
       for (const base of [3, 5, 7]) {
         for (let g = base; g < this.groupCount; g *= base) copies++;

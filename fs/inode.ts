@@ -141,7 +141,8 @@ export class Inode {
     const inTable = Math.floor(index / geometry.inodesPerBlock);
     this.volume = volume;
     this.number = number;
-    this.tableBlock = volume.inodeTable(geometry.groupOfInode(number)) +
+    this.tableBlock =
+      volume.groupMetadata(geometry.groupOfInode(number)).inodeTable +
       inTable;
     this.at = (index % geometry.inodesPerBlock) * geometry.inodeSize;
   }

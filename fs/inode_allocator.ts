@@ -3,8 +3,8 @@
  *
  * A file's inode goes into its directory's group, so that the two are close; a
  * directory's into a group with room to spare, so that trees do not crowd: at
- * the top of the volume into the emptiest one, further down into the parent's
- * unless that has less than its share of free inodes or blocks. (After M.
+ * the top of the volume into one with few directories, further down into the
+ * parent's unless that has less than half its share of free inodes or blocks. (After M.
  * McKusick et al., "A Fast File System for UNIX", 1984, and G. Orlov's
  * refinement in the BSDs.)
  *
@@ -22,6 +22,9 @@ import type { Volume } from "./volume.ts";
 
 const { bg_free_inodes_count, bg_free_blocks_count, bg_used_dirs_count } =
   GROUP_DESCRIPTOR;
+
+/** Groups that are compared at most to place a directory. */
+const GROUPS_COMPARED_MAX = 64;
 
 /**
  * Takes a free inode for a child of directory `parent` and returns its number.
@@ -58,7 +61,7 @@ export function freeInode(
   const { geometry } = volume;
   const group = geometry.groupOfInode(ino);
   const index = (ino - 1) % geometry.inodesPerGroup;
-  const bitmapBlock = volume.inodeBitmap(group);
+  const bitmapBlock = volume.groupMetadata(group).inodeBitmap;
   if (!testBit(volume.cache.read(bitmapBlock), index)) {
     throw new CorruptError("an inode in use is marked free", { inode: ino });
   }
@@ -69,7 +72,7 @@ export function freeInode(
 /** Whether the bitmap says that inode `ino` is in use. */
 export function isInodeAllocated(volume: Volume, ino: number): boolean {
   const { geometry } = volume;
-  const bitmap = volume.inodeBitmap(geometry.groupOfInode(ino));
+  const bitmap = volume.groupMetadata(geometry.groupOfInode(ino)).inodeBitmap;
   const index = (ino - 1) % geometry.inodesPerGroup;
   return testBit(volume.cache.read(bitmap), index);
 }
@@ -78,7 +81,7 @@ export function isInodeAllocated(volume: Volume, ino: number): boolean {
 function takeFromGroup(volume: Volume, group: number): number {
   const { geometry } = volume;
   if (volume.descriptor(group, bg_free_inodes_count) === 0) return 0;
-  const bitmapBlock = volume.inodeBitmap(group);
+  const bitmapBlock = volume.groupMetadata(group).inodeBitmap;
   const bitmap = volume.cache.read(bitmapBlock);
   const base = group * geometry.inodesPerGroup + 1;
   const reserved = Math.max(0, geometry.firstInode - base);
@@ -102,8 +105,9 @@ function groupForDirectory(volume: Volume, parent: number): number {
   if (parent !== ROOT_INODE && hasRoom(near)) return near;
   let best = -1;
   let fewest = Infinity;
-  for (let i = 0; i < groups; i++) {
-    const group = (near + i) % groups;
+  const start = volume.generation() % groups;
+  for (let i = 0; i < Math.min(groups, GROUPS_COMPARED_MAX); i++) {
+    const group = (start + i) % groups;
     if (volume.descriptor(group, bg_free_inodes_count) < averageInodes) {
       continue;
     }

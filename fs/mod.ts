@@ -18,7 +18,13 @@ export { format, type FormatOptions } from "./format.ts";
 export { LINK_MAX, NAME_MAX, ROOT_INODE } from "./geometry.ts";
 export * from "./options.ts";
 export type { Name } from "./namespace.ts";
-export { PATH_MAX, Paths, type ResolveOptions, SYMLINKS_MAX } from "./paths.ts";
+export {
+  PATH_MAX,
+  Paths,
+  type ResolvedParent,
+  type ResolveOptions,
+  SYMLINKS_MAX,
+} from "./paths.ts";
 export type { AtimePolicy } from "./setattr.ts";
 export { probeBlockSize } from "./superblock.ts";
 export type { VolumeOptions } from "./volume.ts";

@@ -67,7 +67,7 @@ export function beginWriting(volume: Volume): number {
   });
   reclaimOrphans(volume);
   volume.cache.writeBack();
-  return state;
+  return state | volume.superblock(s_state) & STATE_ERROR;
 }
 
 /** Gives the volume back the `state` it had before it was opened. */

@@ -7,9 +7,9 @@
  * an entry each block of the directory could take.
  *
  * Invariants: an index is complete or absent; it is changed with its
- * directory, and dropped with every operation that is undone. All indexes
- * together hold at most {@link NAMES_MAX} names; the one used least recently
- * goes first.
+ * directory, and changed back when the operation is undone, so that nobody can
+ * make others wait for it to be built again. All indexes together hold at most
+ * {@link NAMES_MAX} names; the one used least recently goes first.
  *
  * @module
  */
@@ -41,8 +41,9 @@ export class DirectoryIndex {
   /** Removes the name with `hash` whose entry is at byte `place`. */
   remove(hash: number, place: number): void {
     const known = this.#places.get(hash);
+    if (known === undefined) return;
     if (typeof known === "number") this.#places.delete(hash);
-    else known?.splice(known.indexOf(place), 1);
+    else known.splice(known.indexOf(place), 1);
     this.#names--;
   }
 
@@ -65,8 +66,52 @@ export class DirectoryIndex {
 export class NameIndex {
   // In the order of use: a Map keeps the order of insertion.
   readonly #directories: Map<number, DirectoryIndex> = new Map();
+  /** What undoes the changes of the open transaction, the last one last. */
+  readonly #undo: (() => void)[] = [];
+  /** Directories that the open transaction has changed. */
+  readonly #changed: Set<number> = new Set();
   // So that nobody can choose names that all have one hash.
   readonly #seed: number = Math.floor(Math.random() * 2 ** 32);
+
+  /** Keeps what the open transaction did. */
+  commit(): void {
+    this.#undo.length = 0;
+    this.#changed.clear();
+  }
+
+  /** Undoes what the open transaction did. */
+  rollback(): void {
+    for (let undo = this.#undo.pop(); undo; undo = this.#undo.pop()) undo();
+    this.#changed.clear();
+  }
+
+  /** Notes that the open transaction changes directory `ino`. */
+  touch(ino: number): void {
+    this.#changed.add(ino);
+  }
+
+  /** Adds a name to `index`, until the transaction is undone. */
+  addName(index: DirectoryIndex, hash: number, place: number): void {
+    index.add(hash, place);
+    this.#undo.push(() => index.remove(hash, place));
+  }
+
+  /** Removes a name from `index`, until the transaction is undone. */
+  removeName(index: DirectoryIndex, hash: number, place: number): void {
+    index.remove(hash, place);
+    this.#undo.push(() => index.add(hash, place));
+  }
+
+  /** Sets the room in block `i`, until the transaction is undone. */
+  setRoom(index: DirectoryIndex, i: number, room: number): void {
+    const { length } = index.room;
+    const old = index.room[i];
+    index.room[i] = room;
+    this.#undo.push(() => {
+      if (i < length) index.room[i] = old;
+      else index.room.length = length;
+    });
+  }
 
   /** The index of directory `ino`, if there is one. */
   get(ino: number): DirectoryIndex | undefined {
@@ -88,17 +133,15 @@ export class NameIndex {
       this.#directories.delete(other);
       names -= size;
     }
-    if (names <= NAMES_MAX) this.#directories.set(ino, index);
+    if (names > NAMES_MAX) return;
+    this.#directories.set(ino, index);
+    // It was made of blocks that a roll-back would change.
+    if (this.#changed.has(ino)) this.#undo.push(() => this.delete(ino));
   }
 
   /** Drops the index of directory `ino`. */
   delete(ino: number): void {
     this.#directories.delete(ino);
-  }
-
-  /** Drops every index. */
-  clear(): void {
-    this.#directories.clear();
   }
 
   /** Hash of a name: FNV-1a, 32 bits, from a start that is this volume's. */

@@ -5,7 +5,13 @@
  * @module
  */
 
-import { type Credentials, S_IFDIR, S_ISGID, SUPERUSER } from "./attributes.ts";
+import {
+  type Credentials,
+  S_IFDIR,
+  S_IFREG,
+  S_ISGID,
+  SUPERUSER,
+} from "./attributes.ts";
 import {
   addEntry,
   type EntryPlace,
@@ -30,6 +36,7 @@ import {
 import { allocateInode } from "./inode_allocator.ts";
 import { dropDirectory, dropLink } from "./reclaim.ts";
 import type { Volume } from "./volume.ts";
+import { inheritAcl } from "./xattr.ts";
 
 /** A name as its bytes, or as a string that is encoded in UTF-8. */
 export type Name = Uint8Array | string;
@@ -42,8 +49,15 @@ export interface NewInode {
   readonly credentials?: Credentials;
 }
 
-/** `EXT2_FL_INHERITED`: flags that children take from their directory. */
-const INHERITED_FLAGS = 0x000100c9;
+/**
+ * Flags that directories take from their directory: secrm, unrm, compr, sync,
+ * nodump, noatime, nocompr, journal_data, notail, dirsync (`fs/ext4/ext4.h`).
+ */
+const INHERITED_FLAGS = 0x0001c4cf;
+/** Those of a regular file: dirsync is for directories. */
+const INHERITED_BY_FILES = INHERITED_FLAGS & ~0x00010000;
+/** Those of anything else: nodump and noatime. */
+const INHERITED_BY_OTHERS = 0x000000c0;
 
 const encoder = new TextEncoder();
 
@@ -109,7 +123,9 @@ export function createInode(
   inode.gid = inheritsGroup ? directory.gid : credentials.gid;
   inode.links = isDirectory ? 2 : 1;
   inode.set(INODE.i_generation, volume.generation());
-  inode.set(INODE.i_flags, directory.get(INODE.i_flags) & INHERITED_FLAGS);
+  const flags = directory.get(INODE.i_flags) & inheritedFlags(inode.kind);
+  inode.set(INODE.i_flags, flags);
+  inheritAcl(directory, inode);
   inode.touch("atime", "mtime", "ctime", "crtime");
   addEntry(directory, name, number, inode.kind);
   if (isDirectory) {
@@ -117,6 +133,11 @@ export function createInode(
     directory.links++;
   }
   return inode;
+}
+
+function inheritedFlags(kind: number): number {
+  if (kind === S_IFDIR) return INHERITED_FLAGS;
+  return kind === S_IFREG ? INHERITED_BY_FILES : INHERITED_BY_OTHERS;
 }
 
 /** Gives `inode` one more name. */
@@ -217,10 +238,15 @@ export function renameEntry(
 
 /** Throws unless `name` is free in `directory`, and `directory` still one. */
 function checkVacant(directory: Inode, name: Uint8Array): void {
-  if (directory.links === 0) throw new FsError("ENOENT", "directory removed");
+  checkMayAdd(directory);
   if (isDots(name) || findEntry(directory, name) !== null) {
     throw new FsError("EEXIST");
   }
+}
+
+/** Throws if `directory` was removed, or its flags forbid new names. */
+function checkMayAdd(directory: Inode): void {
+  if (directory.links === 0) throw new FsError("ENOENT", "directory removed");
   checkMutable(directory, true);
 }
 
@@ -229,7 +255,7 @@ function checkReplaceable(
   directory: Inode,
   replaced: Inode | null,
 ): void {
-  if (directory.links === 0) throw new FsError("ENOENT", "directory removed");
+  checkMayAdd(directory);
   if (replaced === null) return;
   if (inode.isDirectory && !replaced.isDirectory) throw new FsError("ENOTDIR");
   if (!inode.isDirectory && replaced.isDirectory) throw new FsError("EISDIR");
@@ -242,6 +268,7 @@ function checkReplaceable(
 /** Throws if `directory` is `inode` or lies below it. */
 function checkOutside(inode: Inode, directory: Inode): void {
   const { volume } = inode;
+  if (inode.number === ROOT_INODE) throw new FsError("EBUSY", "the root");
   const seen = new Set<number>();
   let above = directory;
   while (above.number !== ROOT_INODE) {

@@ -17,28 +17,41 @@ const { s_last_orphan } = SUPERBLOCK;
 
 /** Puts `inode` at the head of the list. */
 export function addOrphan(inode: Inode): void {
-  const { volume } = inode;
-  inode.set(INODE.i_dtime, volume.superblock(s_last_orphan));
-  volume.setSuperblock(s_last_orphan, inode.number);
+  const { volume, number } = inode;
+  const head = volume.superblock(s_last_orphan);
+  inode.set(INODE.i_dtime, head);
+  volume.setSuperblock(s_last_orphan, number);
+  volume.orphanLinks.set(number, 0);
+  if (head !== 0) volume.orphanLinks.set(head, number);
 }
 
 /** Takes `inode` out of the list. */
 export function removeOrphan(inode: Inode): void {
-  const { volume } = inode;
-  const next = inode.get(INODE.i_dtime);
-  let previous: Inode | null = null;
-  for (const ino of orphans(volume)) {
-    if (ino === inode.number) {
-      if (previous === null) volume.setSuperblock(s_last_orphan, next);
-      else previous.set(INODE.i_dtime, next);
-      inode.set(INODE.i_dtime, 0);
-      return;
-    }
-    previous = new Inode(volume, ino);
+  const { volume, number } = inode;
+  const links = volume.orphanLinks;
+  if (!links.has(number)) readLinks(volume);
+  const previous = links.get(number);
+  if (previous === undefined) {
+    throw new CorruptError("inode is missing from the orphan list", {
+      inode: number,
+    });
   }
-  throw new CorruptError("inode is missing from the orphan list", {
-    inode: inode.number,
-  });
+  const next = inode.get(INODE.i_dtime);
+  if (previous === 0) volume.setSuperblock(s_last_orphan, next);
+  else new Inode(volume, previous).set(INODE.i_dtime, next);
+  inode.set(INODE.i_dtime, 0);
+  links.delete(number);
+  if (next !== 0) links.set(next, previous);
+}
+
+/** Finds what comes before each inode of the list. */
+function readLinks(volume: Volume): void {
+  volume.orphanLinks.clear();
+  let previous = 0;
+  for (const ino of orphans(volume)) {
+    volume.orphanLinks.set(ino, previous);
+    previous = ino;
+  }
 }
 
 /** The inodes of the list, its head first. */

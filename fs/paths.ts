@@ -22,6 +22,11 @@ import { type Name, nameBytes } from "./namespace.ts";
 
 /** Symbolic links that one resolution follows at most, as on Linux. */
 export const SYMLINKS_MAX = 40;
+/**
+ * Names that one resolution looks up at most: twice those of the longest path.
+ * Links whose targets are long paths themselves could ask for many more.
+ */
+const LOOKUPS_MAX = 4096;
 /** Longest path, in bytes. */
 export const PATH_MAX = 4095;
 
@@ -35,6 +40,16 @@ export interface ResolveOptions {
   follow?: boolean;
 }
 
+/** The last step of a path. */
+export interface ResolvedParent {
+  /** The directory. */
+  readonly dir: number;
+  /** The name in it. */
+  readonly name: Uint8Array;
+  /** Whether a slash follows, so that nothing but a directory will do. */
+  readonly mustBeDirectory: boolean;
+}
+
 /** See the module. */
 export class Paths {
   /** Makes the path face of `fs`. */
@@ -46,6 +61,7 @@ export class Paths {
     return this.#walk(bytes, options.from ?? ROOT_INODE, {
       follow: options.follow ?? true,
       links: 0,
+      lookups: 0,
     });
   }
 
@@ -53,10 +69,7 @@ export class Paths {
    * The directory and the name that `path` ends in; there need not be such a
    * name. `EINVAL` where the path ends in no name: `/`, `.` or `..`.
    */
-  resolveParent(
-    path: Name,
-    from: number = ROOT_INODE,
-  ): { dir: number; name: Uint8Array } {
+  resolveParent(path: Name, from: number = ROOT_INODE): ResolvedParent {
     const bytes = checkedPath(path);
     let end = bytes.length;
     while (end > 0 && bytes[end - 1] === SLASH) end--;
@@ -68,8 +81,8 @@ export class Paths {
     const parent = bytes.subarray(0, start);
     const dir = start === 0
       ? from
-      : this.#walk(parent, from, { follow: true, links: 0 });
-    return { dir, name };
+      : this.#walk(parent, from, { follow: true, links: 0, lookups: 0 });
+    return { dir, name, mustBeDirectory: end < bytes.length };
   }
 
   /** Attributes of the file at `path`. */
@@ -101,7 +114,7 @@ export class Paths {
       this.fs.setattr(ino, { size: 0 });
     } catch (error) {
       if (!(error instanceof FsError && error.code === "ENOENT")) throw error;
-      const { dir, name } = this.resolveParent(path);
+      const { dir, name } = this.#parentOfFile(path);
       ino = this.fs.create(dir, name, options);
     }
     const bytes = nameBytes(data);
@@ -127,26 +140,26 @@ export class Paths {
 
   /** Makes a symbolic link at `path`; returns its inode number. */
   symlink(target: Name, path: Name, options?: CreateOptions): number {
-    const { dir, name } = this.resolveParent(path);
+    const { dir, name } = this.#parentOfFile(path);
     return this.fs.symlink(dir, name, target, options);
   }
 
   /** Gives the file at `existing` the name `path` too. */
   link(existing: Name, path: Name): void {
     const ino = this.resolve(existing, { follow: false });
-    const { dir, name } = this.resolveParent(path);
+    const { dir, name } = this.#parentOfFile(path);
     this.fs.link(ino, dir, name);
   }
 
   /** Removes the file or the empty directory at `path`. */
   remove(path: Name): void {
-    const { dir, name } = this.resolveParent(path);
+    const { dir, name } = this.#existing(path);
     this.#remove(dir, name);
   }
 
   /** Removes what is at `path` with all below it. */
   removeAll(path: Name): void {
-    const { dir, name } = this.resolveParent(path);
+    const { dir, name } = this.#existing(path);
     const ino = this.fs.lookup(dir, name);
     if (isDirectory(this.fs.getattr(ino))) this.#empty(ino);
     this.#remove(dir, name);
@@ -154,8 +167,9 @@ export class Paths {
 
   /** Renames `from` to `to`, in place of what has that name. */
   rename(from: Name, to: Name): void {
-    const source = this.resolveParent(from);
+    const source = this.#existing(from);
     const target = this.resolveParent(to);
+    if (target.mustBeDirectory) this.#checkDirectory(source);
     this.fs.rename(source.dir, source.name, target.dir, target.name);
   }
 
@@ -172,6 +186,25 @@ export class Paths {
   /** Makes the file at `path` `size` bytes long. */
   truncate(path: Name, size: number): void {
     this.fs.setattr(this.resolve(path), { size });
+  }
+
+  /** As {@link resolveParent}, of what is there already. */
+  #existing(path: Name): ResolvedParent {
+    const parent = this.resolveParent(path);
+    if (parent.mustBeDirectory) this.#checkDirectory(parent);
+    return parent;
+  }
+
+  /** As {@link resolveParent}, of what is not to be a directory. */
+  #parentOfFile(path: Name): ResolvedParent {
+    const parent = this.resolveParent(path);
+    if (parent.mustBeDirectory) throw new FsError("EISDIR");
+    return parent;
+  }
+
+  #checkDirectory({ dir, name }: ResolvedParent): void {
+    const attributes = this.fs.getattr(this.fs.lookup(dir, name));
+    if (!isDirectory(attributes)) throw new FsError("ENOTDIR");
   }
 
   #entries(dir: number): DirectoryEntry[] {
@@ -234,12 +267,13 @@ export class Paths {
   #walk(
     path: Uint8Array,
     from: number,
-    state: { follow: boolean; links: number },
+    state: { follow: boolean; links: number; lookups: number },
   ): number {
     let ino = path[0] === SLASH ? ROOT_INODE : from;
     const names = components(path);
     const mustBeDirectory = path[path.length - 1] === SLASH;
     for (let i = 0; i < names.length; i++) {
+      if (++state.lookups > LOOKUPS_MAX) throw new FsError("ELOOP");
       const parent = ino;
       ino = this.fs.lookup(parent, names[i]);
       const isLast = i === names.length - 1;
@@ -247,9 +281,10 @@ export class Paths {
       if (!isLink || isLast && !state.follow && !mustBeDirectory) continue;
       if (++state.links > SYMLINKS_MAX) throw new FsError("ELOOP");
       const target = this.fs.readlink(ino);
-      const follow = { follow: true, links: state.links };
-      ino = this.#walk(target, parent, follow);
-      state.links = follow.links;
+      const below = { ...state, follow: true };
+      ino = this.#walk(target, parent, below);
+      state.links = below.links;
+      state.lookups = below.lookups;
     }
     if (mustBeDirectory && !isDirectory(this.fs.getattr(ino))) {
       throw new FsError("ENOTDIR");

@@ -14,7 +14,7 @@ import { CUT_BLOCKS_MAX, cutContents } from "./file.ts";
 import { INODE, Inode } from "./inode.ts";
 import { freeInode, isInodeAllocated } from "./inode_allocator.ts";
 import { addOrphan, orphans, removeOrphan } from "./orphan_list.ts";
-import { SUPERBLOCK } from "./superblock.ts";
+import { STATE_ERROR, SUPERBLOCK } from "./superblock.ts";
 import { isFastSymlink } from "./symlink.ts";
 import type { Volume } from "./volume.ts";
 import { releaseXattrBlock } from "./xattr.ts";
@@ -103,28 +103,30 @@ export function finishAll(volume: Volume): void {
 }
 
 /**
- * Finishes the work of everything on the orphan list, as after a crash.
- * Returns the number of inodes. A broken list is dropped: what it held stays
- * allocated until a checker finds it.
+ * Finishes the work of everything on the orphan list, as after a crash. What
+ * cannot be finished stays on the list, and waits; a list that is broken is
+ * dropped, and what it held stays allocated until a checker finds it.
  */
-export function reclaimOrphans(volume: Volume): number {
-  let count = 0;
+export function reclaimOrphans(volume: Volume): void {
   try {
     for (const ino of [...orphans(volume)]) {
-      const inode = new Inode(volume, ino);
       if (!isInodeAllocated(volume, ino)) {
         throw new CorruptError("a free inode is on the orphan list", {
           inode: ino,
         });
       }
-      while (!volume.transact(() => reclaimStep(inode)));
-      count++;
+      volume.unfinished.add(ino);
     }
   } catch (error) {
     if (!(error instanceof CorruptError)) throw error;
-    volume.transact(() => volume.setSuperblock(SUPERBLOCK.s_last_orphan, 0));
+    volume.unfinished.clear();
+    const state = volume.superblock(SUPERBLOCK.s_state) | STATE_ERROR;
+    volume.transact(() => {
+      volume.setSuperblock(SUPERBLOCK.s_last_orphan, 0);
+      volume.setSuperblock(SUPERBLOCK.s_state, state);
+    });
   }
-  return count;
+  finishAll(volume);
 }
 
 /** Frees the blocks of a deleted file; true if none is left. */

@@ -38,8 +38,10 @@ export function changeAttributes(
   inode: Inode,
   changes: AttributeChanges,
 ): void {
-  const { mode, flags, size, birthtime, ctime } = changes;
-  if (flags === undefined) checkMutable(inode);
+  const { mode, flags, size, birthtime, ctime, ...others } = changes;
+  const isUnlocking = flags !== undefined && mode === undefined &&
+    Object.values(others).every((value) => value === undefined);
+  if (!isUnlocking) checkMutable(inode);
   changeOwner(inode, changes);
   if (mode !== undefined) {
     inode.mode = inode.mode & S_IFMT | mode & 0o7777;
@@ -69,9 +71,16 @@ function changeOwner(inode: Inode, { uid, gid }: AttributeChanges): void {
   if (uid !== undefined) inode.uid = uid;
   if (gid !== undefined) inode.gid = gid;
   // Whoever gave the file set-id bits did not give them to its new owner.
-  if (inode.kind !== S_IFREG) return;
-  const groupExecutes = (inode.mode & 0o010) !== 0;
-  inode.mode &= ~(S_ISUID | (groupExecutes ? S_ISGID : 0));
+  dropSetId(inode);
+}
+
+/** Clears the set-id bits of a file that someone else has changed. */
+export function dropSetId(inode: Inode): void {
+  const { mode, kind } = inode;
+  if (kind !== S_IFREG || (mode & (S_ISUID | S_ISGID)) === 0) return;
+  // Without group execution, set-gid once meant mandatory locking.
+  const groupExecutes = (mode & 0o010) !== 0;
+  inode.mode = mode & ~(S_ISUID | (groupExecutes ? S_ISGID : 0));
 }
 
 function changeTime(

@@ -54,6 +54,11 @@ Deno.test("an immutable directory takes no names and gives none up", () => {
   assert.equal(outcome(() => fs.unlink(dir, "a")), "EPERM");
   fs.setattr(dir, { flags: IMMUTABLE });
   assert.equal(outcome(() => fs.create(dir, "c")), "EPERM");
+  fs.create(ROOT_INODE, "f");
+  const move = (): void => fs.rename(ROOT_INODE, "f", dir, "f");
+  assert.equal(outcome(move), "EPERM");
+  const both = { flags: IMMUTABLE, mode: 0o777 };
+  assert.equal(outcome(() => fs.setattr(dir, both)), "EPERM");
   assert.equal(outcome(() => fs.rmdir(ROOT_INODE, "d")), "EPERM");
   fs.setattr(dir, { flags: 0 });
   assert.equal(outcome(() => fs.unlink(dir, "a")), "done");
@@ -76,4 +81,24 @@ Deno.test("setattr() refuses what an inode cannot hold", () => {
     assert.equal(outcome(() => fs.setattr(file, changes)), "EINVAL");
   }
   assert.deepEqual(fs.getattr(file), before);
+});
+
+Deno.test("set-id bits go when someone but the superuser changes the file", () => {
+  const fs = Filesystem.open(formatted(volume));
+  const user = { uid: 1000, gid: 1000 };
+  const one = Uint8Array.of(1);
+  const calls: ((ino: number) => unknown)[] = [
+    (ino) => fs.write(ino, 0, one, user),
+    (ino) => fs.setattr(ino, { size: 3 }, user),
+    (ino) => fs.setattr(ino, { uid: 7 }),
+  ];
+  for (const [i, call] of calls.entries()) {
+    for (const [mode, expected] of [[0o6755, 0o755], [0o6745, 0o2745]]) {
+      const ino = fs.create(ROOT_INODE, `${i} ${mode}`, { mode });
+      fs.write(ino, 0, one);
+      assert.equal(fs.getattr(ino).mode & 0o7777, mode);
+      call(ino);
+      assert.equal(fs.getattr(ino).mode & 0o7777, expected);
+    }
+  }
 });

@@ -142,7 +142,13 @@ export const SUPERBLOCK = {
   /** Bit 0: directory hash is of signed characters; bit 1: unsigned. */
   s_flags: u32(352),
   /** What ext4 adds; kept as it is. */
-  s_ext4_fields: bytes(356, 668),
+  s_ext4_fields: bytes(356, 232),
+  /** First group with a copy of the superblock, with sparse_super2, or 0. */
+  s_backup_bg_first: u32(588),
+  /** Second such group, or 0. */
+  s_backup_bg_second: u32(592),
+  /** What else ext4 adds; kept as it is. */
+  s_ext4_fields_more: bytes(596, 428),
 } as const;
 
 /** Byte offset of the superblock inside the block that holds it. */

@@ -15,6 +15,7 @@
 import { BlockCache } from "../bd/cache.ts";
 import type { BlockDevice } from "../bd/block_device.ts";
 import { type Credentials, SUPERUSER, type Timestamp } from "./attributes.ts";
+import { systemTime } from "./attributes.ts";
 import { GROUP_DESCRIPTOR, GROUP_DESCRIPTOR_SIZE } from "./block_group.ts";
 import { CorruptError, FsError } from "./errors.ts";
 import { Geometry } from "./geometry.ts";
@@ -40,6 +41,16 @@ export interface VolumeOptions {
   generation?: () => number;
 }
 
+/** Where the fixed metadata of a group is. */
+export interface GroupMetadata {
+  /** Block of the bitmap of its blocks. */
+  readonly blockBitmap: number;
+  /** Block of the bitmap of its inodes. */
+  readonly inodeBitmap: number;
+  /** First block of its inode table. */
+  readonly inodeTable: number;
+}
+
 /** Size of the block cache where none is given, in bytes. */
 const CACHE_SIZE_DEFAULT = 64 << 20;
 
@@ -53,6 +64,8 @@ export class Volume {
   readonly names: NameIndex = new NameIndex();
   /** Files that are open. */
   readonly openFiles: OpenFiles = new OpenFiles();
+  /** What comes before each inode of the orphan list, 0 for its head. */
+  readonly orphanLinks: Map<number, number> = new Map();
   /** Inodes on the orphan list whose work is to be finished. */
   readonly unfinished: Set<number> = new Set();
   /** The clock. */
@@ -64,14 +77,14 @@ export class Volume {
   readonly #device: BlockDevice;
   readonly #superblockBlock: number;
   readonly #superblockAt: number;
-  #inTransaction = false;
+  #flushError: unknown = null;
   #credentials: Credentials = SUPERUSER;
 
   /** Opens the volume on `device`; throws if there is none that fits. */
   constructor(device: BlockDevice, options: VolumeOptions = {}) {
     this.#device = device;
     this.readOnly = device.readOnly || (options.readOnly ?? false);
-    this.now = options.now ?? systemClock;
+    this.now = options.now ?? systemTime;
     this.generation = options.generation ?? randomGeneration;
     this.cache = new BlockCache(
       device,
@@ -100,15 +113,13 @@ export class Volume {
 
   /**
    * Runs one operation that may change the volume. If `fn` throws, every block
-   * it touched is put back as it was, and the error goes on. An operation that
-   * is already inside another one is part of it.
+   * it touched is put back as it was, and the error goes on. Transactions
+   * do not nest.
    */
   transact<T>(fn: () => T, credentials: Credentials = SUPERUSER): T {
-    if (this.#inTransaction) return fn();
     if (this.readOnly) throw new FsError("EROFS");
     this.#admit();
     this.cache.begin();
-    this.#inTransaction = true;
     this.#credentials = credentials;
     let done = false;
     try {
@@ -116,9 +127,14 @@ export class Volume {
       done = true;
       return result;
     } finally {
-      this.#inTransaction = false;
-      if (done) this.cache.commit();
-      else if (this.cache.rollback()) this.names.clear();
+      if (done) {
+        this.cache.commit();
+        this.names.commit();
+      } else {
+        this.cache.rollback();
+        this.names.rollback();
+        this.orphanLinks.clear();
+      }
     }
   }
 
@@ -138,9 +154,19 @@ export class Volume {
     return reserved !== 0 && (gid === reserved || groups.includes(reserved));
   }
 
-  /** Writes every change to the device and waits until it is stable. */
+  /**
+   * Writes every change to the device and waits until it is stable. If the
+   * host once failed to make it so, it may have dropped what was written, and
+   * no later success can be believed: every later flush fails as well.
+   */
   async flush(): Promise<void> {
-    await this.cache.flush();
+    this.cache.writeBack();
+    try {
+      if (this.#flushError === null) await this.#device.flush();
+    } catch (error) {
+      this.#flushError = error;
+    }
+    if (this.#flushError !== null) throw this.#flushError;
   }
 
   /** Gives up the device. */
@@ -190,20 +216,32 @@ export class Volume {
     field.set(bytes, at, value);
   }
 
-  /** Block of the bitmap of the blocks of `group`. */
-  blockBitmap(group: number): number {
-    return this.#metadata(group, GROUP_DESCRIPTOR.bg_block_bitmap, 1);
-  }
-
-  /** Block of the bitmap of the inodes of `group`. */
-  inodeBitmap(group: number): number {
-    return this.#metadata(group, GROUP_DESCRIPTOR.bg_inode_bitmap, 1);
-  }
-
-  /** First block of the inode table of `group`. */
-  inodeTable(group: number): number {
-    const length = this.geometry.inodeTableBlocks;
-    return this.#metadata(group, GROUP_DESCRIPTOR.bg_inode_table, length);
+  /**
+   * Where the bitmaps and the inode table of `group` are. Throws
+   * {@link CorruptError} unless they lie in the group and apart.
+   */
+  groupMetadata(group: number): GroupMetadata {
+    const { geometry } = this;
+    const { block, at } = this.#descriptorPlace(group);
+    const bytes = this.cache.read(block);
+    const blockBitmap = GROUP_DESCRIPTOR.bg_block_bitmap.get(bytes, at);
+    const inodeBitmap = GROUP_DESCRIPTOR.bg_inode_bitmap.get(bytes, at);
+    const inodeTable = GROUP_DESCRIPTOR.bg_inode_table.get(bytes, at);
+    const tableEnd = inodeTable + geometry.inodeTableBlocks;
+    const start = geometry.groupStart(group);
+    const first = start + geometry.superblockOverhead(group);
+    const end = start + geometry.groupSize(group);
+    const isInside = blockBitmap >= first && blockBitmap < end &&
+      inodeBitmap >= first && inodeBitmap < end &&
+      inodeTable >= first && tableEnd <= end;
+    const isApart = blockBitmap !== inodeBitmap &&
+      !(blockBitmap >= inodeTable && blockBitmap < tableEnd) &&
+      !(inodeBitmap >= inodeTable && inodeBitmap < tableEnd);
+    if (isInside && isApart) return { blockBitmap, inodeBitmap, inodeTable };
+    throw new CorruptError("group descriptor: metadata in a wrong place", {
+      block,
+      group,
+    });
   }
 
   /**
@@ -235,29 +273,11 @@ export class Volume {
     const { geometry } = this;
     const overhead = geometry.superblockOverhead(group);
     const start = geometry.groupStart(group);
-    const table = this.inodeTable(group);
-    const blockBitmap = this.blockBitmap(group);
-    const inodeBitmap = this.inodeBitmap(group);
+    const { blockBitmap, inodeBitmap, inodeTable } = this.groupMetadata(group);
     return block < start + overhead && end > start ||
       block <= blockBitmap && blockBitmap < end ||
       block <= inodeBitmap && inodeBitmap < end ||
-      block < table + geometry.inodeTableBlocks && table < end;
-  }
-
-  #metadata(group: number, field: U32, length: number): number {
-    const { geometry } = this;
-    const block = this.descriptor(group, field);
-    const start = geometry.groupStart(group);
-    if (
-      block < start + geometry.superblockOverhead(group) ||
-      block + length > start + geometry.groupSize(group)
-    ) {
-      throw new CorruptError("group descriptor: metadata outside its group", {
-        block,
-        group,
-      });
-    }
-    return block;
+      block < inodeTable + geometry.inodeTableBlocks && inodeTable < end;
   }
 
   #descriptorPlace(group: number): { block: number; at: number } {
@@ -276,10 +296,4 @@ export class Volume {
 
 function randomGeneration(): number {
   return Math.floor(Math.random() * 2 ** 32);
-}
-
-function systemClock(): Timestamp {
-  const ms = Date.now();
-  const sec = Math.floor(ms / 1000);
-  return { sec, nsec: (ms - sec * 1000) * 1_000_000 };
 }

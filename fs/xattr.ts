@@ -45,6 +45,9 @@ export { XATTR_ENTRY, XATTR_HEADER } from "./xattr_entries.ts";
 /** The largest value, in bytes (`XATTR_SIZE_MAX` of Linux). */
 export const XATTR_SIZE_MAX = 65536;
 
+const ACCESS_ACL = { index: XATTR_INDEX.aclAccess, name: new Uint8Array() };
+const DEFAULT_ACL = { index: XATTR_INDEX.aclDefault, name: new Uint8Array() };
+
 /** How an attribute is to be set; without either, in any case. */
 export interface SetXattrOptions {
   /** Refuse with `EEXIST` if it is there already. */
@@ -94,12 +97,7 @@ export function setXattr(
   options: SetXattrOptions = {},
 ): void {
   const key = splitXattrName(name);
-  if (!mayHave(inode, key)) {
-    throw new FsError(
-      "EPERM",
-      "only files and directories have user attributes",
-    );
-  }
+  checkMayHave(inode, key);
   if (value.length > XATTR_SIZE_MAX) {
     throw new FsError("ENOSPC", "the attribute's value is too large");
   }
@@ -119,12 +117,7 @@ export function setXattr(
  */
 export function removeXattr(inode: Inode, name: Uint8Array): void {
   const key = splitXattrName(name);
-  if (!mayHave(inode, key)) {
-    throw new FsError(
-      "EPERM",
-      "only files and directories have user attributes",
-    );
-  }
+  checkMayHave(inode, key);
   if (isAcl(key)) checkMayHaveAcl(inode);
   if (find(inode, key) === undefined) throw new FsError("ENODATA");
   store(inode, key, null);
@@ -133,11 +126,25 @@ export function removeXattr(inode: Inode, name: Uint8Array): void {
 
 /** Makes the file's access control list, if it has one, agree with `mode`. */
 export function chmodAcl(inode: Inode, mode: number): void {
-  const key = { index: XATTR_INDEX.aclAccess, name: new Uint8Array() };
-  const found = find(inode, key);
+  const found = find(inode, ACCESS_ACL);
   if (found === undefined) return;
   const entries = decodeDiskAcl(found.value, inode.number);
-  store(inode, key, encodeDiskAcl(withPermissions(entries, mode)));
+  store(inode, ACCESS_ACL, encodeDiskAcl(withPermissions(entries, mode)));
+}
+
+/**
+ * Gives a new inode the default access control list of its directory, if that
+ * has one, limited by the mode it was made with (acl(5), "Object creation and
+ * default ACLs").
+ */
+export function inheritAcl(directory: Inode, inode: Inode): void {
+  if (inode.kind === S_IFLNK) return;
+  const found = find(directory, DEFAULT_ACL);
+  if (found === undefined) return;
+  const entries = decodeDiskAcl(found.value, directory.number);
+  if (inode.isDirectory) store(inode, DEFAULT_ACL, encodeDiskAcl(entries));
+  const mode = inode.mode & permissionsOf(entries);
+  setAcl(inode, ACCESS_ACL, withPermissions(entries, mode));
 }
 
 function isAcl({ index }: XattrKey): boolean {
@@ -148,6 +155,11 @@ function isAcl({ index }: XattrKey): boolean {
 function mayHave(inode: Inode, { index }: XattrKey): boolean {
   if (index !== XATTR_INDEX.user) return true;
   return inode.kind === S_IFREG || inode.kind === S_IFDIR;
+}
+
+function checkMayHave(inode: Inode, key: XattrKey): void {
+  if (mayHave(inode, key)) return;
+  throw new FsError("EPERM", "only files and directories have user attributes");
 }
 
 function checkMayHaveAcl(inode: Inode): void {

@@ -54,6 +54,11 @@ const VOLUMES: readonly Volume[] = [
     blockSize: 1024,
     made: "-O ^sparse_super,^resize_inode -g 1024",
   },
+  {
+    name: "sparse_super2, small groups",
+    blockSize: 1024,
+    made: "-O sparse_super2,^sparse_super,^resize_inode -g 1024",
+  },
   { name: "a clean journal", blockSize: 4096, made: "-O has_journal -I 256" },
   { name: "no filetype", blockSize: 1024, made: "-O ^filetype" },
   { name: "ours, 1 KiB blocks", blockSize: 1024, made: { inodeSize: 128 } },

@@ -79,6 +79,9 @@ const JUDGED: Readonly<Record<string, Judged>> = {
       s_magic: null,
       s_jnl_blocks: "jnl_blocks[0]",
       s_ext4_fields: null,
+      s_backup_bg_first: null,
+      s_backup_bg_second: null,
+      s_ext4_fields_more: null,
     },
   },
   GROUP_DESCRIPTOR: {
