@@ -243,10 +243,15 @@ function indexOf(directory: Inode): DirectoryIndex | undefined {
   const known = names.get(directory.number);
   if (known !== undefined) return known;
   const blocks = blockCount(directory);
-  if (blocks <= INDEX_FROM_BLOCKS) return undefined;
+  if (blocks <= INDEX_FROM_BLOCKS || names.isTooLarge(directory.number)) {
+    return undefined;
+  }
   const index = new DirectoryIndex();
   for (let i = 0; i < blocks; i++) {
-    if (index.size > NAMES_MAX) return undefined;
+    if (index.size > NAMES_MAX) {
+      names.refuse(directory.number);
+      return undefined;
+    }
     leaveBehind(directory, i);
     let room = 0;
     walk(directory, i, readBlock(directory, i), (block, at, length) => {

@@ -14,44 +14,74 @@
  * @module
  */
 
-/** Names that all indexes together hold at most: about 32 MB. */
-export const NAMES_MAX = 400_000;
+/** Names and blocks that all indexes together count at most: about 40 MB. */
+export const NAMES_MAX = 1_500_000;
 
-/** The index of one directory. */
+/** Slots of a new table; always a power of two. */
+const SLOTS_FIRST = 256;
+/** Names after which the bound on all indexes is looked at again. */
+const GROWTH_CHECKED = 4096;
+
+/**
+ * The index of one directory: a hash table with open addressing, in one array
+ * of pairs: a hash, and a quarter of the place plus one (0: a free slot).
+ */
 export class DirectoryIndex {
   /** Longest entry that fits into each block, in bytes; may be too high. */
   readonly room: number[] = [];
   #names = 0;
-  readonly #places: Map<number, number | number[]> = new Map();
+  #table: Uint32Array = new Uint32Array(2 * SLOTS_FIRST);
 
-  /** Number of names. */
+  /** Names and blocks: what counts towards {@link NAMES_MAX}. */
   get size(): number {
-    return this.#names;
+    return this.#names + this.room.length;
   }
 
   /** Adds a name with `hash` whose entry is at byte `place`. */
   add(hash: number, place: number): void {
-    const known = this.#places.get(hash);
-    if (known === undefined) this.#places.set(hash, place);
-    else if (typeof known === "number") this.#places.set(hash, [known, place]);
-    else known.push(place);
+    const table = this.#table;
+    if (8 * this.#names >= 5 * (table.length / 2)) this.#grow();
+    this.#insert(hash >>> 0, place / 4 + 1);
     this.#names++;
   }
 
   /** Removes the name with `hash` whose entry is at byte `place`. */
   remove(hash: number, place: number): void {
-    const known = this.#places.get(hash);
-    if (known === undefined) return;
-    if (typeof known === "number") this.#places.delete(hash);
-    else known.splice(known.indexOf(place), 1);
+    const table = this.#table;
+    const mask = table.length / 2 - 1;
+    let slot = hash & mask;
+    while (table[2 * slot + 1] !== place / 4 + 1) {
+      if (table[2 * slot + 1] === 0) return;
+      slot = slot + 1 & mask;
+    }
     this.#names--;
+    // What follows moves up, so that no probe ends early (Knuth, "The Art of
+    // Computer Programming" vol. 3, 6.4, algorithm R).
+    for (let next = slot + 1 & mask; table[2 * next + 1] !== 0;) {
+      const home = table[2 * next] & mask;
+      if ((next - home & mask) >= (next - slot & mask)) {
+        table[2 * slot] = table[2 * next];
+        table[2 * slot + 1] = table[2 * next + 1];
+        slot = next;
+      }
+      next = next + 1 & mask;
+    }
+    table[2 * slot + 1] = 0;
   }
 
   /** Places of the entries whose name may have `hash`. */
-  places(hash: number): readonly number[] {
-    const known = this.#places.get(hash);
-    if (known === undefined) return [];
-    return typeof known === "number" ? [known] : known;
+  places(hash: number): number[] {
+    const table = this.#table;
+    const mask = table.length / 2 - 1;
+    const wanted = hash >>> 0;
+    const places: number[] = [];
+    for (let slot = hash & mask; table[2 * slot + 1] !== 0;) {
+      if (table[2 * slot] === wanted) {
+        places.push(4 * (table[2 * slot + 1] - 1));
+      }
+      slot = slot + 1 & mask;
+    }
+    return places;
   }
 
   /** The first block with room for an entry of `size` bytes, or -1. */
@@ -59,6 +89,23 @@ export class DirectoryIndex {
     const { room } = this;
     for (let i = 0; i < room.length; i++) if (room[i] >= size) return i;
     return -1;
+  }
+
+  #insert(hash: number, value: number): void {
+    const table = this.#table;
+    const mask = table.length / 2 - 1;
+    let slot = hash & mask;
+    while (table[2 * slot + 1] !== 0) slot = slot + 1 & mask;
+    table[2 * slot] = hash;
+    table[2 * slot + 1] = value;
+  }
+
+  #grow(): void {
+    const old = this.#table;
+    this.#table = new Uint32Array(2 * old.length);
+    for (let i = 0; i < old.length; i += 2) {
+      if (old[i + 1] !== 0) this.#insert(old[i], old[i + 1]);
+    }
   }
 }
 
@@ -68,6 +115,8 @@ export class NameIndex {
   readonly #directories: Map<number, DirectoryIndex> = new Map();
   /** What undoes the changes of the open transaction, the last one last. */
   readonly #undo: (() => void)[] = [];
+  /** Directories with more names than an index may have. */
+  readonly #tooLarge: Set<number> = new Set();
   /** Directories that the open transaction has changed. */
   readonly #changed: Set<number> = new Set();
   // So that nobody can choose names that all have one hash.
@@ -93,6 +142,7 @@ export class NameIndex {
   /** Adds a name to `index`, until the transaction is undone. */
   addName(index: DirectoryIndex, hash: number, place: number): void {
     index.add(hash, place);
+    if (index.size % GROWTH_CHECKED === 0) this.#trim();
     this.#undo.push(() => index.remove(hash, place));
   }
 
@@ -126,22 +176,39 @@ export class NameIndex {
   /** Keeps `index` for directory `ino`, and drops others to make room. */
   set(ino: number, index: DirectoryIndex): void {
     this.#directories.delete(ino);
-    let names = index.size;
-    for (const other of this.#directories.values()) names += other.size;
-    for (const [other, { size }] of this.#directories) {
-      if (names <= NAMES_MAX) break;
-      this.#directories.delete(other);
-      names -= size;
-    }
-    if (names > NAMES_MAX) return;
     this.#directories.set(ino, index);
     // It was made of blocks that a roll-back would change.
     if (this.#changed.has(ino)) this.#undo.push(() => this.delete(ino));
+    this.#trim();
+  }
+
+  /** Whether directory `ino` is known to be too large for an index. */
+  isTooLarge(ino: number): boolean {
+    return this.#tooLarge.has(ino);
+  }
+
+  /** Notes that directory `ino` is too large for an index, and drops it. */
+  refuse(ino: number): void {
+    this.#tooLarge.add(ino);
+    this.#directories.delete(ino);
+  }
+
+  /** Drops indexes until the rest is within the bound, the oldest first. */
+  #trim(): void {
+    let names = 0;
+    for (const { size } of this.#directories.values()) names += size;
+    for (const [ino, { size }] of this.#directories) {
+      if (names <= NAMES_MAX) break;
+      names -= size;
+      if (size > NAMES_MAX) this.refuse(ino);
+      else this.#directories.delete(ino);
+    }
   }
 
   /** Drops the index of directory `ino`. */
   delete(ino: number): void {
     this.#directories.delete(ino);
+    this.#tooLarge.delete(ino);
   }
 
   /** Hash of a name: FNV-1a, 32 bits, from a start that is this volume's. */

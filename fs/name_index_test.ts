@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { FaultyDevice } from "../bd/mod.ts";
 import { assertDeviceClean, formatted } from "../tests/support/images.ts";
+import { Random } from "../tests/support/random.ts";
 import { Filesystem, FsError, Paths, ROOT_INODE } from "./mod.ts";
+import { DirectoryIndex } from "./name_index.ts";
 
 const NAMES = 5000;
 const volume = { blockSize: 1024, blockCount: 16384, inodeCount: 6000 };
@@ -64,4 +66,33 @@ Deno.test("an undone operation does not cost others a scan of the directory", ()
   );
   fs.lookup(dir, "name 77");
   assert.ok(fs.cacheStatistics.hits - before < 5 * blocks);
+});
+
+Deno.test("DirectoryIndex agrees with a map of sets, also where hashes meet", () => {
+  const random = new Random(20261123);
+  const index = new DirectoryIndex();
+  const model = new Map<number, Set<number>>();
+  const all: [number, number][] = [];
+  for (let step = 0; step < 30_000; step++) {
+    if (all.length < 200 || random.chance(0.52)) {
+      // Few different low bits, so that the probes run into each other.
+      const hash = random.next() & 0xf000001f;
+      const place = 4 * step;
+      index.add(hash, place);
+      all.push([hash, place]);
+      model.set(hash, (model.get(hash) ?? new Set()).add(place));
+    } else {
+      const at = random.below(all.length);
+      const [[hash, place]] = all.splice(at, 1);
+      index.remove(hash, place);
+      model.get(hash)!.delete(place);
+    }
+    if (step % 97 === 0) {
+      for (const [hash, places] of model) {
+        assert.deepEqual(new Set(index.places(hash)), places);
+      }
+    }
+  }
+  assert.equal(index.size, all.length);
+  assert.deepEqual(index.places(0x40), []);
 });
