@@ -373,30 +373,10 @@ export class Filesystem {
 
   async #close(): Promise<void> {
     try {
-      if (!this.readOnly) await this.#closeWritten();
+      if (!this.readOnly) await endWriting(this.#volume, this.#stateAtOpen);
     } finally {
       this.#volume.close();
     }
-  }
-
-  async #closeWritten(): Promise<void> {
-    const { openFiles, unfinished } = this.#volume;
-    let isWhole = true;
-    for (const ino of openFiles.inodes()) {
-      try {
-        if (new Inode(this.#volume, ino).links === 0) unfinished.add(ino);
-      } catch {
-        // It stays on the orphan list, and everything else is written.
-        isWhole = false;
-      }
-    }
-    openFiles.clear();
-    finishAll(this.#volume);
-    // What is marked clean must be whole first, and nothing left to do.
-    await this.#volume.flush();
-    if (!isWhole || unfinished.size > 0) return;
-    endWriting(this.#volume, this.#stateAtOpen);
-    await this.#volume.flush();
   }
 
   /** Starts a call: nothing of the one before is in use any more. */

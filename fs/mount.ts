@@ -13,7 +13,8 @@ import {
   SUPPORTED_INCOMPAT,
   SUPPORTED_RO_COMPAT,
 } from "./features.ts";
-import { reclaimOrphans } from "./reclaim.ts";
+import { Inode } from "./inode.ts";
+import { finishAll, reclaimOrphans } from "./reclaim.ts";
 import { STATE_ERROR, STATE_VALID, SUPERBLOCK } from "./superblock.ts";
 import type { Volume } from "./volume.ts";
 
@@ -70,10 +71,29 @@ export function beginWriting(volume: Volume): number {
   return state | volume.superblock(s_state) & STATE_ERROR;
 }
 
-/** Gives the volume back the `state` it had before it was opened. */
-export function endWriting(volume: Volume, state: number): void {
+/**
+ * Finishes everything, makes it durable, and gives the volume back the `state`
+ * it had before it was opened, unless something could not be finished.
+ */
+export async function endWriting(volume: Volume, state: number): Promise<void> {
+  const { openFiles, unfinished } = volume;
+  let isWhole = true;
+  for (const ino of openFiles.inodes()) {
+    try {
+      if (new Inode(volume, ino).links === 0) unfinished.add(ino);
+    } catch {
+      // It stays on the orphan list, and everything else is written.
+      isWhole = false;
+    }
+  }
+  openFiles.clear();
+  finishAll(volume);
+  // What is marked clean must be whole first, and nothing left to do.
+  await volume.flush();
+  if (!isWhole || unfinished.size > 0) return;
   volume.transact(() => {
     volume.setSuperblock(s_state, state);
     volume.setSuperblock(SUPERBLOCK.s_wtime, volume.now().sec);
   });
+  await volume.flush();
 }
