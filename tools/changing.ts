@@ -1,22 +1,23 @@
 /**
- * `nextfs mkdir`, `rm`, `mv` and `ln`: commands that change names.
+ * `nextfs mkdir`, `rm` and `mv`: commands that change names.
  *
  * @module
  */
 
-import { FsError } from "../fs/mod.ts";
-import type { Node, RemoteEntry } from "../rpc/mod.ts";
+import { type Attributes, FsError } from "../fs/mod.ts";
+import type { Node } from "../rpc/mod.ts";
 import { type Command, command, option, toggle } from "./cli.ts";
-import { PathError, UsageError } from "./errors.ts";
+import { intoTarget } from "./into_target.ts";
 import { parseModeChange } from "./mode.ts";
-import { baseName, joinPath, toBytes } from "./names.ts";
+import { joinPath, toBytes } from "./names.ts";
+import { occupant } from "./place.ts";
 import { Pool } from "./pool.ts";
 import {
+  type Entry,
   hasCode,
   isDirectory,
   listNode,
   nodeOf,
-  resolve,
   resolveParent,
 } from "./remote_walk.ts";
 import { CONNECT, type Session, withSession } from "./session.ts";
@@ -106,20 +107,39 @@ async function remove(
 ): Promise<void> {
   const { client } = session.files;
   const bytes = toBytes(path);
-  const attributes = await resolve(client, bytes, { follow: false });
-  if (isDirectory(attributes) && !recursive) throw new FsError("EISDIR");
+  // The name itself: a slash behind it must not lead through a link.
   const { dir, name } = await resolveParent(client, bytes);
+  const attributes = await readAttributes(session, { dir, name });
+  const directory = attributes !== null && isDirectory(attributes);
+  if (path.endsWith("/") && !directory) throw new FsError("ENOTDIR");
+  if (directory && !recursive) throw new FsError("EISDIR");
   await removeEntry(session, { path: bytes, dir }, { name, attributes });
+}
+
+/** Attributes of what is to go; null for an inode that cannot be read. */
+async function readAttributes(
+  { files }: Session,
+  place: { dir: Node; name: Uint8Array },
+): Promise<Attributes | null> {
+  try {
+    const attributes = await occupant(files.client, place);
+    if (attributes === null) throw new FsError("ENOENT");
+    return attributes;
+  } catch (error) {
+    if (hasCode(error, "EUCLEAN") || hasCode(error, "ESTALE")) return null;
+    throw error;
+  }
 }
 
 /** Removes a file, or a directory from below; reports what stays. */
 async function removeEntry(
   session: Session,
   { path, dir }: { path: Uint8Array; dir: Node },
-  { name, attributes }: RemoteEntry,
+  { name, attributes }: Entry,
 ): Promise<void> {
   const { client } = session.files;
-  if (!isDirectory(attributes)) {
+  // Also an inode that cannot be read: the server knows whether it may go.
+  if (attributes === null || !isDirectory(attributes)) {
     await client.call("unlink", { dir, name });
     return;
   }
@@ -133,7 +153,8 @@ async function removeEntry(
         () => removeEntry(session, child, entry),
       );
     // Directories one after the other: the depth bounds what is in flight.
-    if (isDirectory(entry.attributes)) await removal();
+    const { attributes } = entry;
+    if (attributes && isDirectory(attributes)) await removal();
     else await pool.add(removal);
   }
   await pool.finish();
@@ -159,61 +180,3 @@ export const mv: Command = command({
       });
     }),
 });
-
-/** The command `ln`. */
-export const ln: Command = command({
-  name: "ln",
-  summary: "Give files more names, or make symbolic links",
-  operands: "SOURCE… TARGET",
-  least: 2,
-  flags: {
-    symbolic: toggle("Symbolic links, which hold SOURCE as it is", "s"),
-    force: toggle("Replace a file that exists", "f"),
-    ...CONNECT,
-  },
-  example: "nextfs ln -s --connect unix:files.img.sock README.md /link",
-  run: (values, operands) =>
-    withSession("ln", values.connect, async (session) => {
-      const { files } = session;
-      await intoTarget(session, operands, async (source, target) => {
-        if (values.force) {
-          await files.remove(target).catch((error) => {
-            if (!hasCode(error, "ENOENT")) throw error;
-          });
-        }
-        if (values.symbolic) await files.symlink(source, target);
-        else await files.link(source, target);
-      });
-    }),
-});
-
-/**
- * Does `action` for each source, with the last operand as the target, or with
- * a name in it if it is a directory.
- */
-async function intoTarget(
-  { files, reporter }: Session,
-  operands: string[],
-  action: (source: string, target: Uint8Array) => Promise<void>,
-): Promise<void> {
-  const sources = operands.slice(0, -1);
-  const target = toBytes(operands.at(-1)!);
-  const there = await files.stat(target).catch(() => null);
-  const directory = there !== null && isDirectory(there);
-  if (sources.length > 1 && !directory) {
-    throw new UsageError(`'${operands.at(-1)}' is not a directory`);
-  }
-  for (const source of sources) {
-    await reporter.attempt(source, async () => {
-      const name = baseName(toBytes(source));
-      const path = directory ? joinPath(target, name) : target;
-      try {
-        await action(source, path);
-      } catch (error) {
-        // The message names the path that the user can do something about.
-        if (hasCode(error, "EEXIST")) throw new PathError(path, error);
-        throw error;
-      }
-    });
-  }
-}

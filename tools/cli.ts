@@ -6,6 +6,7 @@
  */
 
 import { parseArgs } from "node:util";
+import { parseEndpoint } from "../rpc/mod.ts";
 import { UsageError } from "./errors.ts";
 import { parseSize } from "./sizes.ts";
 
@@ -108,10 +109,14 @@ export function setting<T>(
 }
 
 /** A flag that may be given several times. */
-export function list(metavar: string, help: string): Flag<string[]> {
+export function list(
+  metavar: string,
+  help: string,
+  parse: (text: string) => string,
+): Flag<string[]> {
   return {
     metavar,
-    parse: (text) => [text],
+    parse: (text) => [parse(text)],
     fallback: [],
     multiple: true,
     help,
@@ -137,15 +142,14 @@ export function integer(least: number, most: number): (t: string) => number {
   };
 }
 
-/** Reads one of `words`. */
-export function oneOf<T extends string>(...words: T[]): (t: string) => T {
-  return (value) => {
-    const word = words.find((w) => w === value);
-    if (word === undefined) {
-      throw new RangeError(`'${value}' is not one of ${words.join(", ")}`);
-    }
-    return word;
-  };
+/** Reads an endpoint, and leaves it as it is. */
+export function endpoint(value: string): string {
+  try {
+    parseEndpoint(value);
+    return value;
+  } catch (error) {
+    throw new RangeError((error as Error).message);
+  }
 }
 
 /** A command line, understood. */

@@ -23,7 +23,7 @@ const example = command({
     all: toggle("All", "a"),
     size: option("SIZE", "Size", size, "s"),
     level: setting("N", "Level", integer(1, 9), { fallback: "3" }),
-    listen: list("ENDPOINT", "Where"),
+    listen: list("ENDPOINT", "Where", (text) => text),
   },
   example: "nextfs example x",
   run: () => Promise.resolve(),

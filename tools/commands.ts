@@ -4,10 +4,11 @@
  * @module
  */
 
-import { ln, mkdir, mv, rm } from "./changing.ts";
+import { mkdir, mv, rm } from "./changing.ts";
 import type { Command } from "./cli.ts";
 import { get } from "./get.ts";
 import { ls, tree } from "./listing.ts";
+import { ln } from "./ln.ts";
 import { makefs } from "./makefs.ts";
 import { put } from "./put.ts";
 import { serve } from "./serve.ts";

@@ -46,6 +46,17 @@ export class BrokenPipeError extends Error {
   override readonly name = "BrokenPipeError";
 }
 
+/** The standard output cannot be written, on a full disk for example. */
+export class OutputError extends Error {
+  /** The name of the class, for messages. */
+  override readonly name = "OutputError";
+
+  /** Makes the error; `cause` is the host's. */
+  constructor(cause: unknown) {
+    super(`standard output: ${errorText(cause)}`, { cause });
+  }
+}
+
 /** An error of one path: `path` comes before the reason in the message. */
 export class PathError extends Error {
   /** The name of the class, for messages. */
@@ -96,7 +107,7 @@ export class Reporter {
   report(path: string | Uint8Array, error: unknown): void {
     if (
       error instanceof BrokenPipeError || error instanceof InterruptedError ||
-      error instanceof ReportedError
+      error instanceof ReportedError || error instanceof OutputError
     ) throw error;
     this.#failed = true;
     const text = error instanceof PathError

@@ -21,3 +21,14 @@ export const EXIT = {
   /** Nobody reads the output any more: 128 + SIGPIPE. */
   brokenPipe: 141,
 } as const;
+
+/** What each exit code says, for the help. */
+export const EXIT_MEANING: Readonly<Record<keyof typeof EXIT, string>> = {
+  ok: "All was done",
+  failure: "Something failed; the standard error says what",
+  usage: "The command line is wrong",
+  noVolume: "There is no volume in IMAGE",
+  inUse: "IMAGE is in use by another process",
+  interrupted: "Interrupted by a signal",
+  brokenPipe: "Nobody reads the output any more",
+};

@@ -18,6 +18,7 @@ import {
   type Timestamp,
 } from "../fs/mod.ts";
 import { PathError } from "./errors.ts";
+import { orFull } from "./full_error.ts";
 import type { FillOptions } from "./fill_from_tree.ts";
 import type { SizeEstimate } from "./image_size.ts";
 import { type FileMeta, Populator } from "./populate.ts";
@@ -73,11 +74,13 @@ export async function fillFromTar(
     try {
       await filler.put(member);
     } catch (error) {
-      if (!(error instanceof FsError) || error.code === "ENOSPC") throw error;
-      throw new PathError(member.path, error);
+      const known = orFull(error, member.path, volume);
+      throw known instanceof FsError
+        ? new PathError(member.path, known)
+        : known;
     }
   }
-  filler.finish();
+  await filler.finish();
 }
 
 class TarFiller {
@@ -98,6 +101,7 @@ class TarFiller {
   }
 
   async put(member: TarMember): Promise<void> {
+    await this.#populator.breathe();
     const meta = this.#meta(member);
     const names = components(member.path);
     const name = names.pop();
@@ -119,8 +123,8 @@ class TarFiller {
     else await this.#create(member, dir, { name, meta });
   }
 
-  finish(): void {
-    this.#populator.finish();
+  async finish(): Promise<void> {
+    await this.#populator.finish();
   }
 
   async #create(

@@ -18,6 +18,7 @@ import {
   S_IFSOCK,
 } from "../fs/mod.ts";
 import { PathError } from "./errors.ts";
+import { orFull } from "./full_error.ts";
 import { type HostNode, linkKey } from "./host_tree.ts";
 import type { SizeEstimate } from "./image_size.ts";
 import { type FileMeta, Populator } from "./populate.ts";
@@ -86,7 +87,7 @@ export async function fillFromTree(
 ): Promise<void> {
   const filler = new TreeFiller(volume, options);
   await filler.children(root, ROOT_INODE, root.name);
-  filler.finish(root);
+  await filler.finish(root);
 }
 
 class TreeFiller {
@@ -104,6 +105,7 @@ class TreeFiller {
   async children(node: HostNode, ino: number, path: string): Promise<void> {
     for (const child of node.children!) {
       const childPath = `${path}/${child.name}`;
+      await this.#populator.breathe();
       try {
         if (child.children) {
           const meta = this.#meta(child);
@@ -113,14 +115,15 @@ class TreeFiller {
           await this.#put(child, ino, childPath);
         }
       } catch (error) {
-        throw isOfThePath(error) ? new PathError(childPath, error) : error;
+        if (isOfThePath(error)) throw new PathError(childPath, error);
+        throw orFull(error, childPath, this.#volume);
       }
     }
   }
 
-  finish(root: HostNode): void {
+  async finish(root: HostNode): Promise<void> {
     this.#populator.adopt(ROOT_INODE, this.#meta(root));
-    this.#populator.finish();
+    await this.#populator.finish();
   }
 
   /** Puts one file in, or one more name of a file that is in already. */

@@ -21,9 +21,15 @@ import type { Client } from "../rpc/mod.ts";
 import { type Command, command, toggle } from "./cli.ts";
 import { errnoOf, PathError, UsageError } from "./errors.ts";
 import { makeNode, setTimes } from "./host_stat.ts";
-import { baseName, printable, toBytes, toText } from "./names.ts";
+import { operandName, printable, toBytes, toText } from "./names.ts";
 import { Pool } from "./pool.ts";
-import { isDirectory, listNode, nodeOf, resolve } from "./remote_walk.ts";
+import {
+  isDirectory,
+  listNode,
+  nodeOf,
+  readable,
+  resolve,
+} from "./remote_walk.ts";
 import { readNode } from "./remote_read.ts";
 import { CONNECT, type Session, withSession } from "./session.ts";
 
@@ -46,7 +52,7 @@ export const get: Command = command({
     "LOCAL may be a directory, a new name, or - for the standard output. Keeps " +
     "modes, times, symbolic and hard links and holes; owners too if run by the " +
     "superuser. A file in the way is replaced; a symbolic link on the way is " +
-    "not followed.",
+    "not followed. Where LOCAL is a device or a pipe, it is written to.",
     "Times are exact to the nanosecond on Linux with permission to call the C " +
     "library (--allow-ffi), else to the millisecond. Names that are not UTF-8 " +
     "cannot be made here; they are reported and left out.",
@@ -91,6 +97,8 @@ class Getter {
   readonly #linked = new Map<string, string>();
   /** The one place where a symbolic link is the user's own choice. */
   #named = "";
+  /** Files of this run: none is replaced by another of them. */
+  readonly #taken = new Set<string>();
   readonly #links: { existing: string; path: string }[] = [];
 
   constructor(session: Session, recursive: boolean) {
@@ -112,9 +120,13 @@ class Getter {
         if (isDirectory(attributes) && !this.#recursive) {
           throw new PathError(remote, "Is a directory (get it with -r)");
         }
-        // The root has no name: what it holds goes into LOCAL itself.
-        const name = localName(baseName(path));
-        const target = into && name ? `${local}/${name}` : local;
+        if (!into && isSpecial(local)) {
+          await this.#into(attributes, local);
+          return;
+        }
+        // What '.', '..' or '/' hold goes into LOCAL itself.
+        const name = operandName(path);
+        const target = into && name ? `${local}/${localName(name)}` : local;
         await this.#start({ attributes, path: target });
       });
     }
@@ -139,6 +151,13 @@ class Getter {
       await this.#directory(copy);
       return;
     }
+    if (this.#taken.has(path)) {
+      throw new Error(
+        "Not copied: it would replace another file of this command " +
+          `(will not overwrite just-created '${printable(path)}')`,
+      );
+    }
+    this.#taken.add(path);
     if (attributes.nlink > 1) {
       const key = `${attributes.ino}:${attributes.generation}`;
       const existing = this.#linked.get(key);
@@ -160,8 +179,23 @@ class Getter {
       const shown = `${copy.path}/${printable(entry.name)}`;
       await this.#session.reporter.attempt(shown, async () => {
         const path = `${copy.path}/${localName(entry.name)}`;
-        await this.#start({ attributes: entry.attributes, path });
+        await this.#start({ attributes: readable(entry), path });
       });
+    }
+  }
+
+  /** Writes to a device or pipe of the host, which stays what it is. */
+  async #into(attributes: Attributes, path: string): Promise<void> {
+    if ((attributes.mode & S_IFMT) !== S_IFREG) {
+      throw new PathError(path, "Is no place for anything but a regular file");
+    }
+    const fd = fs.openSync(path, O_WRONLY);
+    try {
+      for await (const chunk of readNode(this.#client, attributes)) {
+        writeAll(fd, chunk, null);
+      }
+    } finally {
+      fs.closeSync(fd);
     }
   }
 
@@ -244,6 +278,16 @@ function isLocalDirectory(path: string): boolean {
   }
 }
 
+/** True for what exists and is neither a regular file nor a directory. */
+function isSpecial(path: string): boolean {
+  try {
+    const { isFile, isDirectory } = Deno.statSync(path);
+    return !isFile && !isDirectory;
+  } catch {
+    return false;
+  }
+}
+
 /** The text of a name of the server. Throws if the host cannot have it. */
 function localName(name: Uint8Array): string {
   const text = toText(name);
@@ -272,21 +316,24 @@ function replace(path: string, make: () => void): void {
   } catch (error) {
     const code = errnoOf(error);
     if (code !== "EEXIST" && code !== "ELOOP") throw error;
-    if (Deno.lstatSync(path).isDirectory) {
-      throw new PathError(path, "Is a directory");
+    const { isDirectory, isFile, isSymlink } = Deno.lstatSync(path);
+    if (isDirectory) throw new PathError(path, "Is a directory");
+    if (!isFile && !isSymlink) {
+      throw new PathError(path, "Is a device, pipe or socket: not replaced");
     }
     fs.unlinkSync(path);
     make();
   }
 }
 
-/** Writes `chunk` at `at`; returns where it ends. */
-function writeAll(fd: number, chunk: Uint8Array, at: number): number {
+/** Writes `chunk` at `at`, or on with null; returns where it ends. */
+function writeAll(fd: number, chunk: Uint8Array, at: number | null): number {
   for (let done = 0; done < chunk.length;) {
     const rest = chunk.length - done;
-    done += fs.writeSync(fd, chunk, done, rest, at + done);
+    const position = at === null ? null : at + done;
+    done += fs.writeSync(fd, chunk, done, rest, position);
   }
-  return at + chunk.length;
+  return (at ?? 0) + chunk.length;
 }
 
 /** The same, without runs of zeros. Returns the end of the last data. */

@@ -5,6 +5,7 @@
  */
 
 import type { Command, Flags } from "./cli.ts";
+import { EXIT, EXIT_MEANING } from "./exit_codes.ts";
 
 const WIDTH = 78;
 
@@ -20,6 +21,13 @@ export function programHelp(commands: readonly Command[]): string {
     "",
     "'nextfs COMMAND --help' says more. 'nextfs --version' prints the version.",
     "Client commands find the server by --connect or by NEXTFS_CONNECT.",
+    "",
+    "Exit codes:",
+    ...Object.entries(EXIT).map(([name, code]) =>
+      `  ${String(code).padStart(3)}  ${
+        EXIT_MEANING[name as keyof typeof EXIT]
+      }`
+    ),
   ].join("\n");
 }
 

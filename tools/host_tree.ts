@@ -25,11 +25,19 @@ export interface HostNode {
 const REPLACEMENT = "\ufffd";
 
 /**
- * Walks the tree at `path`. Throws {@link PathError} for the first file that
+ * Walks the tree at `path`; with `follow`, a symbolic link there means what it
+ * leads to. Throws {@link PathError} for the first file that
  * cannot be read, or whose name the runtime cannot represent.
  */
-export function walkHostTree(path: string): HostNode {
-  const node = hostNode(path, path);
+export function walkHostTree(
+  path: string,
+  { follow }: { follow: boolean } = { follow: false },
+): HostNode {
+  let node = hostNode(path, path);
+  // What is in the link's target is reached through the link.
+  if (follow && node.target !== undefined) {
+    node = { ...hostNode(realPath(path), path), name: path };
+  }
   if (node.children) readChildren(node, path);
   return node;
 }
@@ -61,6 +69,14 @@ export function listNames(path: string): string[] {
     throw new PathError(path, error);
   }
   return names.sort();
+}
+
+function realPath(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch (error) {
+    throw new PathError(path, error);
+  }
 }
 
 function statOrThrow(path: string): HostStat {

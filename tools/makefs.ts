@@ -22,7 +22,7 @@ import {
   toggle,
   type Values,
 } from "./cli.ts";
-import { errnoOf, PathError, UsageError } from "./errors.ts";
+import { PathError, UsageError } from "./errors.ts";
 import {
   contentBytes,
   fillFromTree,
@@ -33,6 +33,7 @@ import { fillFromTar, measureTar } from "./fill_from_tar.ts";
 import { type HostNode, walkHostTree } from "./host_tree.ts";
 import { planVolume, SizeEstimate } from "./image_size.ts";
 import { checkTarget, makeImage } from "./new_image.ts";
+import { FullError } from "./full_error.ts";
 import { Progress } from "./progress.ts";
 import { TarReader } from "./tar.ts";
 import { TarError } from "./tar_header.ts";
@@ -141,7 +142,7 @@ export const makefs: Command = command({
         throw error instanceof TarError ? new PathError(name, error) : error;
       }
     } else if (directory !== undefined) {
-      const root = walkHostTree(directory);
+      const root = walkHostTree(directory, { follow: true });
       if (!isDirectory(root)) throw new PathError(directory, "Not a directory");
       await makeFromTree(image, settings, root);
     } else {
@@ -157,7 +158,7 @@ async function makeEmpty(
   if (settings.size === undefined) {
     throw new UsageError("An empty image needs a size: --size 128M");
   }
-  await make(image, settings, { fill: () => Promise.resolve() });
+  await make(image, settings, { bytes: 0, fill: () => Promise.resolve() });
 }
 
 /** Makes an image of a tree of the host that has been walked. */
@@ -166,19 +167,19 @@ export async function makeFromTree(
   settings: MakefsSettings,
   root: HostNode,
 ): Promise<void> {
-  const fill = async (volume: Filesystem): Promise<void> => {
-    using progress = new Progress(contentBytes(root));
-    const { reproducible } = settings;
-    await fillFromTree(volume, root, { progress, reproducible });
-  };
+  const { reproducible } = settings;
+  const fill: Fill = (volume, progress) =>
+    fillFromTree(volume, root, { progress, reproducible });
+  const bytes = contentBytes(root);
   const estimate = estimateTree(root, settings, { logical: false });
   try {
-    await make(image, settings, { fill, estimate });
+    await make(image, settings, { bytes, fill, estimate });
   } catch (error) {
-    if (settings.size !== undefined || errnoOf(error) !== "ENOSPC") throw error;
+    const full = error instanceof PathError && error.cause instanceof FullError;
+    if (settings.size !== undefined || !full) throw error;
     // A host that compresses stores fewer blocks than its files have.
     const estimate = estimateTree(root, settings, { logical: true });
-    await make(image, settings, { fill, estimate });
+    await make(image, settings, { bytes, fill, estimate });
   }
 }
 
@@ -199,7 +200,7 @@ async function makeFromTar(
 ): Promise<void> {
   const fromPipe = archive === "-";
   if (fromPipe && settings.size !== undefined) {
-    await make(image, settings, { fill: tarFill(settings, STDIN, 0) });
+    await make(image, settings, { bytes: 0, fill: tarFill(settings, STDIN) });
     return;
   }
   using file = fromPipe ? TarFile.spool(STDIN, image) : TarFile.open(archive);
@@ -207,7 +208,8 @@ async function makeFromTar(
   const bytes = measureTar(new TarReader(file), estimate);
   file.rewind();
   await make(image, settings, {
-    fill: tarFill(settings, file, bytes),
+    bytes,
+    fill: tarFill(settings, file),
     estimate,
   });
 }
@@ -215,23 +217,24 @@ async function makeFromTar(
 function tarFill(
   settings: MakefsSettings,
   source: TarFile | typeof STDIN,
-  bytes: number,
-): (volume: Filesystem) => Promise<void> {
-  return async (volume) => {
-    using progress = new Progress(bytes);
-    await fillFromTar(volume, new TarReader(source), {
+): Fill {
+  return (volume, progress) =>
+    fillFromTar(volume, new TarReader(source), {
       progress,
       reproducible: settings.reproducible,
       now: stamp(settings) ?? { sec: Math.floor(Date.now() / 1000), nsec: 0 },
     });
-  };
 }
+
+/** Puts files into a new volume. */
+type Fill = (volume: Filesystem, progress: Progress) => Promise<void>;
 
 async function make(
   image: string,
   settings: MakefsSettings,
-  { fill, estimate }: {
-    fill: (volume: Filesystem) => Promise<void>;
+  { bytes, fill, estimate }: {
+    bytes: number;
+    fill: Fill;
     estimate?: SizeEstimate;
   },
 ): Promise<void> {
@@ -243,15 +246,22 @@ async function make(
       blockCount: Math.floor(settings.size / size),
       inodeCount: settings.inodes ?? inodesFor(settings.size, estimate),
     };
+  // From here to the end, a signal leaves nothing behind.
+  using progress = new Progress(bytes);
   try {
-    await makeImage({
-      ...options,
-      ...plan,
-      path: image,
-      force: settings.force,
-      blockSize: size,
-    }, fill);
+    await makeImage(
+      {
+        ...options,
+        ...plan,
+        path: image,
+        force: settings.force,
+        blockSize: size,
+      },
+      (volume) => fill(volume, progress),
+      () => progress.rest(),
+    );
   } catch (error) {
+    if (error instanceof FullError) throw new PathError(image, error);
     const full = error instanceof FsError && error.code === "ENOSPC";
     if (!full || settings.size === undefined) throw error;
     throw new PathError(

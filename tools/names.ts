@@ -93,3 +93,13 @@ export function baseName(path: Uint8Array): Uint8Array {
   while (end > 0 && path[end - 1] === 0x2f) end--;
   return path.subarray(path.lastIndexOf(0x2f, end - 1) + 1, end);
 }
+
+/**
+ * The name an operand gives its copy; null for one that ends in `.` or `..`,
+ * and for `/`: what such a directory holds goes into the target itself.
+ */
+export function operandName(path: Uint8Array): Uint8Array | null {
+  const name = baseName(path);
+  const text = String.fromCharCode(...name);
+  return text === "" || text === "." || text === ".." ? null : name;
+}

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { BrokenPipeError, errnoOf } from "./errors.ts";
+import { BrokenPipeError, errnoOf, OutputError } from "./errors.ts";
 import { printable, toBytes } from "./names.ts";
 
 const FLUSH_AT = 64 * 1024;
@@ -64,7 +64,7 @@ function writeSome(bytes: Uint8Array): number {
     return Deno.stdout.writeSync(bytes);
   } catch (error) {
     if (errnoOf(error) === "EPIPE") throw new BrokenPipeError("Broken pipe");
-    throw error;
+    throw new OutputError(error);
   }
 }
 

@@ -14,6 +14,7 @@ import {
   S_IFMT,
   type Timestamp,
 } from "../fs/mod.ts";
+import { printable } from "./names.ts";
 import type { Progress } from "./progress.ts";
 import type { Extent } from "./tar_header.ts";
 
@@ -53,6 +54,7 @@ export class Populator {
   readonly #buffer = new Uint8Array(BUFFER_BYTES);
   readonly #words = new Uint32Array(this.#buffer.buffer);
   readonly #directories = new Map<number, FileMeta>();
+  readonly #leftOut = new Set<string>();
 
   /** Fills `fs` and counts in `progress`. */
   constructor(fs: Filesystem, progress: Progress) {
@@ -114,7 +116,7 @@ export class Populator {
         const stop = this.#writeData(ino, at, count);
         if (stop > 0) written = stop;
         at += count;
-        if (this.#progress.add(count)) await this.#progress.rest();
+        await this.breathe(count);
         // The file has become shorter since its size was taken.
         if (count < wanted) {
           contents.size = Math.min(contents.size, at);
@@ -127,9 +129,21 @@ export class Populator {
     return ino;
   }
 
+  /**
+   * Counts `bytes`, and lets signals through if it is time to. Each file needs
+   * it, as many have no data.
+   */
+  async breathe(bytes: number = 0): Promise<void> {
+    if (this.#progress.add(bytes)) await this.#progress.rest();
+  }
+
   /** Gives the directories their attributes: the last thing to do. */
-  finish(): void {
-    for (const [ino, meta] of this.#directories) this.#setMeta(ino, meta);
+  async finish(): Promise<void> {
+    await this.#progress.rest();
+    for (const [ino, meta] of this.#directories) {
+      this.#setMeta(ino, meta);
+      await this.breathe();
+    }
     this.#directories.clear();
   }
 
@@ -147,7 +161,7 @@ export class Populator {
   #setMeta(ino: number, meta: FileMeta, size?: number): void {
     const { mode, uid, gid, atime, mtime, xattrs } = meta;
     for (const [name, value] of xattrs ?? []) {
-      this.#fs.setxattr(ino, name, value);
+      this.#setXattr(ino, name, value);
     }
     this.#fs.setattr(ino, {
       mode: mode & 0o7777,
@@ -157,6 +171,23 @@ export class Populator {
       mtime,
       ...(size === undefined ? {} : { size }),
     });
+  }
+
+  /** Attributes of kinds that ext2 does not have are left out, with a word. */
+  #setXattr(ino: number, name: string, value: Uint8Array): void {
+    try {
+      this.#fs.setxattr(ino, name, value);
+    } catch (error) {
+      if (!(error instanceof FsError && error.code === "EOPNOTSUPP")) {
+        throw error;
+      }
+      if (this.#leftOut.has(name)) return;
+      this.#leftOut.add(name);
+      this.#progress.warn(
+        `Extended attributes '${printable(name)}' are left out: ` +
+          error.message,
+      );
+    }
   }
 
   /** Reads up to `wanted` bytes into the buffer; fewer only at the end. */

@@ -6,6 +6,7 @@
  */
 
 import { InterruptedError } from "./errors.ts";
+import { Signals } from "./signals.ts";
 import { humanSize } from "./sizes.ts";
 
 const INTERVAL_MS = 100;
@@ -32,18 +33,13 @@ export class Progress implements Disposable {
   readonly #began = performance.now();
   #done = 0;
   #next: number;
-  #interrupted = false;
-  readonly #onSignal = (): void => {
-    this.#interrupted = true;
-  };
+  readonly #signals = new Signals();
 
   /** Starts to count towards `total` bytes. */
   constructor(total: number) {
     this.#total = total;
     this.#terminal = Deno.stderr.isTerminal();
     this.#next = this.#began + INTERVAL_MS;
-    Deno.addSignalListener("SIGINT", this.#onSignal);
-    Deno.addSignalListener("SIGTERM", this.#onSignal);
   }
 
   /** Counts `bytes`. True if it is time to `await` a {@link rest}. */
@@ -60,14 +56,19 @@ export class Progress implements Disposable {
     this.#next = performance.now() + INTERVAL_MS;
     if (this.#terminal) this.#draw();
     await new Promise((resolve) => setTimeout(resolve, 0));
-    if (this.#interrupted) throw new InterruptedError("Interrupted");
+    if (this.#signals.received) throw new InterruptedError("Interrupted");
+  }
+
+  /** Says something that does not end the task. */
+  warn(message: string): void {
+    if (this.#terminal) this.#write("\r\x1b[K");
+    console.error(`nextfs makefs: ${message}`);
   }
 
   /** Ends: removes the bar and the signal listeners. */
   [Symbol.dispose](): void {
     if (this.#terminal) this.#write("\r\x1b[K");
-    Deno.removeSignalListener("SIGINT", this.#onSignal);
-    Deno.removeSignalListener("SIGTERM", this.#onSignal);
+    this.#signals[Symbol.dispose]();
   }
 
   #draw(): void {

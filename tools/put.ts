@@ -13,11 +13,20 @@ import {
   S_IFMT,
   S_IFREG,
 } from "../fs/mod.ts";
-import { type Client, type Node, O_TRUNC, O_WRONLY } from "../rpc/mod.ts";
+import { type Client, type Node, O_EXCL, O_WRONLY } from "../rpc/mod.ts";
 import { type Command, command, toggle } from "./cli.ts";
-import { PathError, UsageError } from "./errors.ts";
+import { InterruptedError, PathError, UsageError } from "./errors.ts";
 import { type HostNode, hostNode, linkKey, listNames } from "./host_tree.ts";
-import { baseName, toBytes } from "./names.ts";
+import { operandName, printable, toBytes } from "./names.ts";
+import {
+  discard,
+  makeOver,
+  occupant,
+  type Place,
+  placeKey,
+  renameOver,
+  temporaryBeside,
+} from "./place.ts";
 import { Pool } from "./pool.ts";
 import {
   hasCode,
@@ -26,12 +35,12 @@ import {
   resolve,
   resolveParent,
 } from "./remote_walk.ts";
+import { type Read, sendFile } from "./send_file.ts";
+import { Signals } from "./signals.ts";
 import { CONNECT, type Session, withSession } from "./session.ts";
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = fs.constants;
 const FILES_IN_FLIGHT = 32;
-const CHUNK_BYTES = 256 * 1024;
-const HOLE_UNIT = 4096;
 
 /** The command `put`. */
 export const put: Command = command({
@@ -46,7 +55,8 @@ export const put: Command = command({
   notes: [
     "REMOTE may be a directory or a new name; LOCAL may be - for the standard " +
     "input. Keeps modes, times, symbolic and hard links and holes; owners too " +
-    "if run by the superuser. A file in the way is replaced.",
+    "if run by the superuser. A file in the way is replaced when its " +
+    "successor is complete; its other hard links keep what they hold.",
     "Times are exact to the nanosecond on Linux with permission to call the C " +
     "library (--allow-ffi), else to the millisecond. A local file whose name " +
     "is not UTF-8 is reported and left out.",
@@ -55,15 +65,15 @@ export const put: Command = command({
   run: (values, operands) =>
     withSession("put", values.connect, async (session) => {
       const putter = new Putter(session, values.recursive);
-      await putter.all(operands.slice(0, -1), operands.at(-1)!);
+      using signals = new Signals();
+      const work = putter.all(operands.slice(0, -1), operands.at(-1)!);
+      try {
+        await Promise.race([work, signals.interrupted]);
+      } finally {
+        await putter.stop();
+      }
     }),
 });
-
-/** Where a file goes: a directory of the server, and a name in it. */
-interface Place {
-  dir: Node;
-  name: Uint8Array;
-}
 
 class Putter {
   readonly #session: Session;
@@ -75,6 +85,11 @@ class Putter {
   /** What became of the first name of each file with several. */
   readonly #linked = new Map<string, Node | null>();
   readonly #links: { key: string; place: Place; path: string }[] = [];
+  /** Places that this run has given a file: none is given a second one. */
+  readonly #taken = new Set<string>();
+  /** Files that are not complete yet. */
+  readonly #temporaries = new Set<Place>();
+  #stopped = false;
 
   constructor(session: Session, recursive: boolean) {
     this.#session = session;
@@ -87,7 +102,7 @@ class Putter {
     const there = await resolve(this.#client, target, { follow: true })
       .catch((error) => {
         if (hasCode(error, "ENOENT")) return null;
-        throw error;
+        throw new PathError(remote, error);
       });
     const into = there && isDirectory(there) ? nodeOf(there) : null;
     if (locals.length > 1 && !into) {
@@ -95,13 +110,13 @@ class Putter {
     }
     for (const local of locals) {
       await this.#session.reporter.attempt(local, async () => {
-        const name = nameOf(local);
+        const name = operandName(toBytes(local));
         // What '.' or '/' hold goes into the directory itself.
         if (into && name === null) await this.#children(local, into);
         else {
           const place = into
             ? { dir: into, name: name! }
-            : await resolveParent(this.#client, target);
+            : await this.#targetPlace(remote);
           await this.#operand(local, place);
         }
       });
@@ -109,8 +124,36 @@ class Putter {
     await this.#finish();
   }
 
+  /** Ends early: what is not complete is removed. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    const rest = [...this.#temporaries];
+    // The server does as it is asked in order: what is being made is gone, too.
+    await Promise.allSettled(rest.map((one) => discard(this.#client, one)));
+  }
+
+  async #targetPlace(remote: string): Promise<Place> {
+    try {
+      return await resolveParent(this.#client, toBytes(remote));
+    } catch (error) {
+      throw new PathError(remote, error);
+    }
+  }
+
+  #take(place: Place): void {
+    const key = placeKey(place);
+    if (this.#taken.has(key)) {
+      throw new Error(
+        "Not copied: it would replace another file of this command " +
+          `(will not overwrite just-created '${printable(place.name)}')`,
+      );
+    }
+    this.#taken.add(key);
+  }
+
   async #operand(local: string, place: Place): Promise<void> {
     if (local === "-") {
+      this.#take(place);
       await this.#fromStdin(place);
       return;
     }
@@ -131,9 +174,10 @@ class Putter {
       await reporter.attempt(path, async () => {
         const node = this.#linked.get(key);
         if (!node) throw new FsError("ENOENT", "its first name is missing");
-        await this.#replace(
+        await makeOver(
+          this.#client,
           place,
-          () => this.#client.call("link", { node, ...place }),
+          (place) => this.#client.call("link", { node, ...place }),
         );
       });
     }
@@ -154,6 +198,7 @@ class Putter {
       await this.#children(path, node);
       return;
     }
+    this.#take(place);
     let key = "";
     if (host.stat.nlink > 1) {
       key = linkKey(host.stat);
@@ -185,9 +230,10 @@ class Putter {
     const { mode, rdev } = host.stat;
     const kind = mode & S_IFMT;
     if (kind === S_IFREG) return await this.#file(host, path, place);
-    const { attributes } = await this.#replace(
+    const { attributes } = await makeOver(
+      this.#client,
       place,
-      () =>
+      (place) =>
         kind === S_IFLNK
           ? this.#client.call("symlink", {
             ...place,
@@ -202,82 +248,74 @@ class Putter {
   async #file(host: HostNode, path: string, place: Place): Promise<Node> {
     const fd = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     try {
-      const opened = await this.#open(place, host.stat.mode & 0o7777);
-      const { descriptor, attributes } = opened;
-      try {
+      return await this.#replace(place, host.stat.mode, async (file) => {
         const sparse = host.stat.blocks * 512 < host.stat.size;
-        const size = await this.#send(descriptor, reader(fd), {
+        const size = await sendFile(this.#client, file.descriptor, {
+          read: (into) => fs.readSync(fd, into, 0, into.length, null),
           sparse,
           expected: host.stat.size,
         });
-        const grown = sparse ? { size } : {};
-        await this.#setAttributes(attributes, host, grown);
-      } finally {
-        await this.#client.call("close", { descriptor });
-      }
-      return nodeOf(attributes);
+        const { uid, gid } = file.replaced ?? {};
+        const owner = file.replaced ? { uid, gid } : {};
+        const changes = sparse ? { ...owner, size } : owner;
+        await this.#setAttributes(file.node, host, changes);
+      });
     } finally {
       fs.closeSync(fd);
     }
   }
 
   async #fromStdin(place: Place): Promise<void> {
-    const { descriptor } = await this.#open(place, 0o644);
-    try {
-      const read = (into: Uint8Array): number => Deno.stdin.readSync(into) ?? 0;
-      await this.#send(descriptor, read, {
+    await this.#replace(place, 0o644, async (file) => {
+      await sendFile(this.#client, file.descriptor, {
+        read: fromStdin,
         sparse: false,
         expected: Infinity,
       });
-    } finally {
-      await this.#client.call("close", { descriptor });
-    }
+      if (!file.replaced) return;
+      // As a shell's redirection leaves them.
+      const { uid, gid, mode } = file.replaced;
+      const changes = { uid, gid, mode: mode & 0o7777 };
+      await this.#client.call("setattr", { node: file.node, changes });
+    });
   }
 
-  /** Opens a file for new contents. What is there and is no file must go. */
-  async #open(
-    { dir, name }: Place,
+  /**
+   * Makes a regular file that `fill` completes, and then gives it its name: a
+   * file in the way is whole until it is replaced, and its other names keep
+   * what they hold.
+   */
+  async #replace(
+    place: Place,
     mode: number,
-  ): Promise<{ descriptor: number; attributes: Attributes }> {
-    const existing = await this.#existing({ dir, name });
-    if (existing && (existing.mode & S_IFMT) !== S_IFREG) {
-      await this.#remove({ dir, name }, existing);
-    }
-    const flags = O_WRONLY | O_TRUNC;
-    return await this.#client.call("create", { dir, name, mode, flags });
-  }
-
-  /** Sends contents, several writes in flight. Resolves to their length. */
-  async #send(
-    descriptor: number,
-    read: (into: Uint8Array) => number,
-    { sparse, expected }: { sparse: boolean; expected: number },
-  ): Promise<number> {
-    const pool = new Pool(4);
-    // One byte more than is expected tells the end of a small file.
-    const step = Math.min(
-      CHUNK_BYTES,
-      this.#client.limits.maxData,
-      expected + 1,
-    );
-    for (let at = 0;;) {
-      const buffer = new Uint8Array(step);
-      const count = fill(buffer, read);
-      if (count > 0) {
-        const runs = sparse ? dataRuns(buffer, count) : [[0, count]];
-        for (const [start, end] of runs) {
-          const data = buffer.subarray(start, end);
-          const offset = at + start;
-          await pool.add(async () => {
-            await this.#client.call("write", { descriptor, offset, data });
-          });
-        }
-        at += count;
+    fill: (file: NewFile) => Promise<void>,
+  ): Promise<Node> {
+    const there = await occupant(this.#client, place);
+    if (there && isDirectory(there)) throw new FsError("EISDIR");
+    if (this.#stopped) throw new InterruptedError("Interrupted");
+    const temporary = temporaryBeside(place);
+    this.#temporaries.add(temporary);
+    try {
+      const { descriptor, attributes } = await this.#client.call("create", {
+        ...temporary,
+        mode: mode & 0o7777,
+        flags: O_WRONLY | O_EXCL,
+      });
+      const node = nodeOf(attributes);
+      const regular = there && (there.mode & S_IFMT) === S_IFREG;
+      try {
+        await fill({ descriptor, node, replaced: regular ? there : null });
+      } finally {
+        await this.#client.call("close", { descriptor });
       }
-      if (count < step) {
-        await pool.finish();
-        return at;
-      }
+      await renameOver(this.#client, temporary, place);
+      return node;
+    } catch (error) {
+      // What went wrong first is what there is to tell.
+      await discard(this.#client, temporary).catch(() => {});
+      throw this.#stopped ? new InterruptedError("Interrupted") : error;
+    } finally {
+      this.#temporaries.delete(temporary);
     }
   }
 
@@ -287,36 +325,10 @@ class Putter {
       const args = { dir, name, mode: 0o700 };
       return nodeOf((await this.#client.call("mkdir", args)).attributes);
     } catch (error) {
-      const existing = await this.#existing({ dir, name });
+      const existing = await occupant(this.#client, { dir, name });
       if (!existing || !isDirectory(existing)) throw error;
       return nodeOf(existing);
     }
-  }
-
-  /** Does `make`; a file in the way is removed, a directory is not. */
-  async #replace<T>(place: Place, make: () => Promise<T>): Promise<T> {
-    try {
-      return await make();
-    } catch (error) {
-      if (!hasCode(error, "EEXIST")) throw error;
-      const existing = await this.#existing(place);
-      if (existing) await this.#remove(place, existing);
-      return await make();
-    }
-  }
-
-  async #existing(place: Place): Promise<Attributes | null> {
-    try {
-      return (await this.#client.call("lookup", place)).attributes;
-    } catch (error) {
-      if (hasCode(error, "ENOENT")) return null;
-      throw error;
-    }
-  }
-
-  async #remove(place: Place, existing: Attributes): Promise<void> {
-    if (isDirectory(existing)) throw new FsError("EISDIR");
-    await this.#client.call("unlink", place);
   }
 
   async #setAttributes(
@@ -330,46 +342,19 @@ class Putter {
       atime,
       mtime,
       ...(link ? {} : { mode: mode & 0o7777 }),
-      ...(this.#owners ? { uid, gid } : {}),
       ...more,
+      ...(this.#owners ? { uid, gid } : {}),
     };
     await this.#client.call("setattr", { node: nodeOf(node), changes });
   }
 }
 
-/** The name an operand gives its copy; null for `.`, `..` and `/`. */
-function nameOf(local: string): Uint8Array | null {
-  const name = baseName(toBytes(local));
-  const dots = local.replace(/\/+$/, "").split("/").at(-1);
-  return name.length === 0 || dots === "." || dots === ".." ? null : name;
+/** A regular file on its way to its name. */
+interface NewFile {
+  descriptor: number;
+  node: Node;
+  /** The regular file whose place it takes. */
+  replaced: Attributes | null;
 }
 
-function reader(fd: number): (into: Uint8Array) => number {
-  return (into) => fs.readSync(fd, into, 0, into.length, null);
-}
-
-function fill(
-  buffer: Uint8Array,
-  read: (into: Uint8Array) => number,
-): number {
-  let count = 0;
-  while (count < buffer.length) {
-    const more = read(buffer.subarray(count));
-    if (more === 0) break;
-    count += more;
-  }
-  return count;
-}
-
-/** The parts of a buffer that are not blocks of zeros. */
-function dataRuns(buffer: Uint8Array, count: number): number[][] {
-  const runs: number[][] = [];
-  for (let start = 0; start < count; start += HOLE_UNIT) {
-    const end = Math.min(count, start + HOLE_UNIT);
-    if (buffer.subarray(start, end).every((byte) => byte === 0)) continue;
-    const last = runs.at(-1);
-    if (last && last[1] === start) last[1] = end;
-    else runs.push([start, end]);
-  }
-  return runs;
-}
+const fromStdin: Read = async (into) => await Deno.stdin.read(into) ?? 0;

@@ -5,12 +5,20 @@
  */
 
 import { type Attributes, FsError, S_IFDIR, S_IFMT } from "../fs/mod.ts";
-import type { Client, Node, RemoteEntry } from "../rpc/mod.ts";
+import type { Client, Node } from "../rpc/mod.ts";
 import { baseName, compareBytes } from "./names.ts";
 
 /** True if the attributes are a directory's. */
 export function isDirectory({ mode }: Attributes): boolean {
   return (mode & S_IFMT) === S_IFDIR;
+}
+
+/** One entry of a directory. */
+export interface Entry {
+  /** Its name. */
+  name: Uint8Array;
+  /** Attributes of the file; null if the server cannot read its inode. */
+  attributes: Attributes | null;
 }
 
 /**
@@ -21,8 +29,8 @@ export function isDirectory({ mode }: Attributes): boolean {
 export async function listNode(
   client: Client,
   node: Node,
-): Promise<RemoteEntry[]> {
-  const entries = new Map<string, RemoteEntry>();
+): Promise<Entry[]> {
+  const entries = new Map<string, Entry>();
   for (let cookie = 0, end = false; !end;) {
     const page = await client.call("readdir", {
       node: nodeOf(node),
@@ -33,7 +41,6 @@ export async function listNode(
       cookie = entry.cookie;
       if (isDot(name)) continue;
       checkName(name);
-      if (!attributes) throw new FsError("EIO", "an entry cannot be read");
       const key = name.join();
       if (entries.has(key)) {
         throw new FsError("EPROTO", "the server lists a name twice");
@@ -50,20 +57,33 @@ export function nodeOf({ ino, generation }: Node): Node {
   return { ino, generation };
 }
 
-/** Resolves a path to its attributes; the last component with `follow`. */
+/**
+ * Resolves a path to its attributes; the last component with `follow`. A
+ * relative path starts at `from`, or at the root.
+ */
 export async function resolve(
   client: Client,
   path: Uint8Array,
-  { follow }: { follow: boolean },
+  { follow, from }: { follow: boolean; from?: Node },
 ): Promise<Attributes> {
-  const dir = client.root;
+  const dir = nodeOf(from ?? client.root);
   return (await client.call("resolve", { dir, path, follow })).attributes;
 }
 
-/** The directory that holds a path's last component, and that component. */
+/** Throws `EUCLEAN` for an entry whose inode cannot be read. */
+export function readable({ attributes }: Entry): Attributes {
+  if (attributes) return attributes;
+  throw new FsError("EUCLEAN", "its inode cannot be read");
+}
+
+/**
+ * The directory that holds a path's last component, and that component. A
+ * relative path starts at `from`.
+ */
 export async function resolveParent(
   client: Client,
   path: Uint8Array,
+  from: Node = client.root,
 ): Promise<{ dir: Node; name: Uint8Array }> {
   const name = baseName(path);
   if (name.length === 0 || isDot(name)) {
@@ -72,7 +92,7 @@ export async function resolveParent(
   let end = path.length;
   while (path[end - 1] === 0x2f) end--;
   const parent = path.subarray(0, end - name.length);
-  const dir = await resolve(client, parent, { follow: true });
+  const dir = await resolve(client, parent, { follow: true, from });
   return { dir: nodeOf(dir), name };
 }
 

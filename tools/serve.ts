@@ -4,31 +4,41 @@
  * @module
  */
 
-import type { Filesystem } from "../fs/mod.ts";
+import { type Filesystem, FsError } from "../fs/mod.ts";
 import { formatEndpoint, Server } from "../rpc/mod.ts";
 import {
   type Command,
   command,
+  endpoint,
   list,
   setting,
   size,
   toggle,
   type Values,
 } from "./cli.ts";
-import { errorText } from "./errors.ts";
+import { errorText, UsageError } from "./errors.ts";
 import { makeDemo } from "./demo.ts";
 import { openImage } from "./open_image.ts";
 
+/** Least memory for blocks: sixteen of the largest. */
+const CACHE_BYTES_MIN = 64 << 10;
 /** How often completed changes are made durable. */
 const SYNC_INTERVAL_MS = 5000;
+
+function cacheSize(value: string): number {
+  const bytes = size(value);
+  if (bytes >= CACHE_BYTES_MIN) return bytes;
+  throw new RangeError(`'${value}' is too little: at least 64K`);
+}
 
 const flags = {
   listen: list(
     "ENDPOINT",
     "unix:PATH or tcp:HOST:PORT, once or more (default: unix:IMAGE.sock)",
+    endpoint,
   ),
   "read-only": toggle("Refuse all changes"),
-  "cache-size": setting("SIZE", "Memory for blocks", size, {
+  "cache-size": setting("SIZE", "Memory for blocks", cacheSize, {
     fallback: "64M",
   }),
   insecure: toggle("Listen where other machines connect, unencrypted"),
@@ -51,6 +61,9 @@ export const serve: Command = command({
   ],
   example: "nextfs serve --listen unix:files.sock files.img",
   async run(values, operands): Promise<void> {
+    if (values.listen.length === 0 && operands.length > 0) {
+      checkDefault(`unix:${operands[0]}.sock`);
+    }
     const demo = operands.length === 0 ? await makeDemo() : null;
     const image = demo?.image ?? operands[0];
     const volume = openImage(image, {
@@ -67,6 +80,15 @@ export const serve: Command = command({
   },
 });
 
+/** The endpoint that goes with an image's path, which may be too long. */
+function checkDefault(value: string): void {
+  try {
+    endpoint(value);
+  } catch (error) {
+    throw new UsageError(`${errorText(error)} (give --listen ENDPOINT)`);
+  }
+}
+
 async function serveUntilSignal(
   volume: Filesystem,
   values: Values<typeof flags>,
@@ -76,14 +98,26 @@ async function serveUntilSignal(
   const ended = signal();
   try {
     for (const endpoint of values.listen) {
-      const where = await server.listen(endpoint);
-      console.log(`Listening on ${formatEndpoint(where)}`);
+      await listen(server, endpoint);
     }
     ready();
     await syncUntil(volume, ended);
   } finally {
     await server.stop();
     await volume.close();
+  }
+}
+
+async function listen(server: Server, where: string): Promise<void> {
+  try {
+    const found = await server.listen(where);
+    console.log(`Listening on ${formatEndpoint(found)}`);
+  } catch (error) {
+    // Errors of the server's own say where; those of the host do not.
+    if (error instanceof FsError) throw error;
+    throw new Error(`Cannot listen on ${where}: ${errorText(error)}`, {
+      cause: error,
+    });
   }
 }
 

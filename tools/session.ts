@@ -5,8 +5,8 @@
  */
 
 import { connect, RemoteFiles } from "../rpc/mod.ts";
-import { type Flag, option, text } from "./cli.ts";
-import { errnoOf, Reporter, UsageError } from "./errors.ts";
+import { endpoint, type Flag, option } from "./cli.ts";
+import { errnoOf, errorText, Reporter, UsageError } from "./errors.ts";
 import { Output } from "./output.ts";
 
 /** The flags of every client command. */
@@ -14,7 +14,7 @@ export const CONNECT: { connect: Flag<string | undefined> } = {
   connect: option(
     "ENDPOINT",
     "Server: unix:PATH or tcp:HOST:PORT (default: $NEXTFS_CONNECT)",
-    text,
+    endpoint,
   ),
 };
 
@@ -36,10 +36,10 @@ export interface Session {
  */
 export async function withSession(
   command: string,
-  endpoint: string | undefined,
+  given: string | undefined,
   action: (session: Session) => Promise<void>,
 ): Promise<void> {
-  const chosen = endpoint ?? Deno.env.get("NEXTFS_CONNECT");
+  const chosen = given ?? fromEnvironment();
   if (!chosen) {
     throw new UsageError(
       "Which server? Give --connect ENDPOINT or set NEXTFS_CONNECT",
@@ -54,16 +54,23 @@ export async function withSession(
   reporter.finish();
 }
 
-async function dial(endpoint: string): ReturnType<typeof connect> {
+function fromEnvironment(): string | undefined {
+  const value = Deno.env.get("NEXTFS_CONNECT");
   try {
-    return await connect(endpoint);
+    return value && endpoint(value);
+  } catch (error) {
+    throw new UsageError(`NEXTFS_CONNECT: ${errorText(error)}`);
+  }
+}
+
+async function dial(where: string): ReturnType<typeof connect> {
+  try {
+    return await connect(where);
   } catch (error) {
     const code = errnoOf(error);
-    if (code !== "ENOENT" && code !== "ECONNREFUSED") throw error;
-    throw new Error(
-      `Cannot connect to ${endpoint}: no server listens there ` +
-        "(start one with 'nextfs serve IMAGE')",
-      { cause: error },
-    );
+    const reason = code === "ENOENT" || code === "ECONNREFUSED"
+      ? "no server listens there (start one with 'nextfs serve IMAGE')"
+      : errorText(error);
+    throw new Error(`Cannot connect to ${where}: ${reason}`, { cause: error });
   }
 }

@@ -12,10 +12,16 @@ import {
   S_IFMT,
 } from "../fs/attributes.ts";
 import { type Command, command, option, toggle } from "./cli.ts";
-import { UsageError } from "./errors.ts";
+import { PathError, UsageError } from "./errors.ts";
 import { parseModeChange } from "./mode.ts";
 import { joinPath, toBytes } from "./names.ts";
-import { hasCode, isDirectory, listNode, resolve } from "./remote_walk.ts";
+import {
+  hasCode,
+  isDirectory,
+  listNode,
+  readable,
+  resolve,
+} from "./remote_walk.ts";
 import { CONNECT, type Session, withSession } from "./session.ts";
 import { parseSize } from "./sizes.ts";
 import { parseTime } from "./times.ts";
@@ -117,7 +123,7 @@ export const touch: Command = command({
           } catch (error) {
             if (!hasCode(error, "ENOENT")) throw error;
             if (values["no-create"]) return;
-            await files.writeFile(path, [], { keep: true });
+            await makeEmpty(files, path, 0);
             await files.setattr(path, changes);
           }
         });
@@ -150,13 +156,29 @@ export const truncate: Command = command({
           });
           if (there) await files.setattr(path, { size: resize(there.size) });
           else if (!values["no-create"]) {
-            await files.writeFile(path, [], { keep: true, size: resize(0) });
+            await makeEmpty(files, path, resize(0));
           }
         });
       }
     });
   },
 });
+
+/** Makes a file of zeros where there is none. */
+async function makeEmpty(
+  files: Session["files"],
+  path: string,
+  size: number,
+): Promise<void> {
+  const there = await files.lstat(path).catch((error) => {
+    if (!hasCode(error, "ENOENT")) throw error;
+    return null;
+  });
+  if (there && isLink(there)) {
+    throw new PathError(path, "Is a symbolic link to a file that is missing");
+  }
+  await files.writeFile(path, [], { keep: true, size });
+}
 
 function newSize(text: string): (size: number) => number {
   const bytes = parseSize(text.replace(/^[-+]/, ""));
@@ -199,12 +221,12 @@ async function changeTree(
   const changes = options.changes(attributes);
   if (changes) await client.call("setattr", { node, changes });
   if (!options.recursive || !isDirectory(attributes)) return;
-  for (const { name, attributes } of await listNode(client, node)) {
-    const child = { path: joinPath(path, name), attributes };
-    await session.reporter.attempt(
-      child.path,
-      () => changeTree(session, child, options),
-    );
+  for (const entry of await listNode(client, node)) {
+    const child = joinPath(path, entry.name);
+    await session.reporter.attempt(child, () => {
+      const attributes = readable(entry);
+      return changeTree(session, { path: child, attributes }, options);
+    });
   }
 }
 

@@ -30,6 +30,8 @@ import {
   TarError,
   type TarHeader,
 } from "./tar_header.ts";
+import { compressorOf } from "./compressed.ts";
+import { printable } from "./names.ts";
 import {
   badMap,
   decimalText,
@@ -43,7 +45,8 @@ const MAX_PAX_BYTES = 8 << 20;
 /** Longest name that a GNU long-name member may hold: PATH_MAX and a half. */
 const MAX_NAME_BYTES = 64 << 10;
 const BUFFER_BYTES = 64 << 10;
-
+/** More than any file of ext2: with blocks of 4 KiB, its maps end at 4 TiB. */
+const MAX_MEMBER_BYTES = 2 ** 43;
 /** Where the bytes of an archive come from. */
 export interface ByteSource {
   /** Reads some bytes; 0 at the end. */
@@ -106,6 +109,7 @@ export class TarReader {
   #padding = 0;
   #global: PaxFields = {};
   #ended = false;
+  #first = true;
 
   /** Reads from `source`, from its current position. */
   constructor(source: ByteSource) {
@@ -164,20 +168,33 @@ export class TarReader {
     if (this.#ended) return null;
     this.#skip(this.#remaining + this.#padding);
     this.#remaining = this.#padding = 0;
-    const block = this.#take(TAR_BLOCK);
+    const block = this.#headerBlock();
     if (isZeroBlock(block)) {
       this.#ended = true;
       return null;
     }
-    if (block[0] === 0x1f && block[1] === 0x8b) {
-      throw new TarError("the archive is compressed: unpack it with gzip -dc");
-    }
     const header = decodeHeader(block);
-    this.#expect(header.size);
+    this.#expect(header.size, header.path);
     return header;
   }
 
-  #expect(bytes: number): void {
+  /** The next block, or why there is none: the first tells a compressor. */
+  #headerBlock(): Uint8Array {
+    if (!this.#first) return this.#take(TAR_BLOCK);
+    this.#first = false;
+    let block: Uint8Array;
+    try {
+      block = this.#take(TAR_BLOCK);
+    } catch (error) {
+      checkCompressed(this.#buffer.subarray(0, this.#end));
+      throw error;
+    }
+    checkCompressed(block);
+    return block;
+  }
+
+  #expect(bytes: number, path: Uint8Array): void {
+    checkSize(bytes, path);
     this.#remaining = bytes;
     this.#padding = -bytes & (TAR_BLOCK - 1);
     // `&` works on 32 bits, which hold the low bits of any size.
@@ -192,8 +209,8 @@ export class TarReader {
     // Version 7 has no type for directories: a slash ends their names.
     if (header.type === "0" && path.at(-1) === 0x2f) kind = S_IFDIR;
     // Old archivers give a size to links, too, but no data.
-    if (kind === 0 && pax.size === undefined) this.#expect(0);
-    if (pax.size !== undefined) this.#expect(pax.size);
+    if (kind === 0 && pax.size === undefined) this.#expect(0, path);
+    if (pax.size !== undefined) this.#expect(pax.size, path);
     const member: TarMember = {
       path,
       kind,
@@ -227,6 +244,7 @@ export class TarReader {
       member.extents = [{ offset: 0, length: this.#remaining }];
       return;
     }
+    checkSize(member.size, member.path);
     let at = 0;
     let stored = 0;
     for (const { offset, length } of member.extents) {
@@ -331,6 +349,20 @@ export class TarReader {
       rest -= step;
     }
   }
+}
+
+function checkSize(bytes: number, path: Uint8Array): void {
+  if (bytes <= MAX_MEMBER_BYTES) return;
+  throw new TarError(
+    `${printable(path)}: its size, ${bytes} bytes, is more than ext2 can hold`,
+  );
+}
+
+/** Throws for the start of a compressed file, with what unpacks it. */
+function checkCompressed(start: Uint8Array): void {
+  const tool = compressorOf(start);
+  if (tool === null) return;
+  throw new TarError(`the archive is compressed: unpack it with ${tool} -dc`);
 }
 
 function truncated(): TarError {

@@ -93,7 +93,12 @@ function* records(data: Uint8Array): Generator<[string, Uint8Array]> {
   }
 }
 
+/** POSIX: a value of no bytes takes back what an earlier record said. */
 function plainRecord(fields: PaxFields, key: string, value: Uint8Array): void {
+  if (value.length === 0) {
+    if (isPlain(key)) delete fields[key];
+    return;
+  }
   switch (key) {
     case "path":
     case "linkpath":
@@ -109,6 +114,20 @@ function plainRecord(fields: PaxFields, key: string, value: Uint8Array): void {
       fields[key] = time(value);
       break;
   }
+}
+
+const PLAIN = [
+  "path",
+  "linkpath",
+  "size",
+  "uid",
+  "gid",
+  "mtime",
+  "atime",
+] as const;
+
+function isPlain(key: string): key is typeof PLAIN[number] {
+  return (PLAIN as readonly string[]).includes(key);
 }
 
 interface SparseRecords {

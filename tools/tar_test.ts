@@ -232,3 +232,39 @@ Deno.test("next() refuses what breaks the format", () => {
     );
   }
 });
+
+Deno.test("next() takes a PAX value of no bytes for none at all", () => {
+  const tar = reader([
+    ...pax({ uid: "70000", path: "global" }, "g"),
+    ...pax({ uid: "", path: "", "SCHILY.xattr.user.empty": "" }),
+    header({ 0: "own" }),
+    END,
+  ]);
+  const { uid, path, xattrs } = tar.next()!;
+  deepEqual([uid, name(path)], [1, "own"]);
+  deepEqual([...xattrs], [["user.empty", new Uint8Array()]]);
+});
+
+Deno.test("next() names the member whose size no file can have", () => {
+  const size = String(Number.MAX_SAFE_INTEGER);
+  const tar = reader([...pax({ size }), header({ 0: "huge" }), END]);
+  throws(() => tar.next(), /^TarError: huge: its size, 9007199254740991 bytes/);
+});
+
+Deno.test("next() says what unpacks a compressed archive", () => {
+  const starts: [string, number[]][] = [
+    ["gzip", [0x1f, 0x8b, 8]],
+    ["xz", [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]],
+    ["zstd", [0x28, 0xb5, 0x2f, 0xfd]],
+    ["bzip2", [...encoder.encode("BZh91AY&SY")]],
+  ];
+  for (const [tool, start] of starts) {
+    for (const length of [100, 1024]) {
+      const bytes = new Uint8Array(length);
+      bytes.set(start);
+      throws(() => reader([bytes]).next(), new RegExp(`${tool} -dc`));
+    }
+  }
+  const named = reader([header({ 0: "BZh9 is a name" }), END]);
+  equal(name(named.next()!.path), "BZh9 is a name");
+});

@@ -57,11 +57,19 @@ export function parseTime(text: string): Timestamp {
   if (match) {
     const [, day, clock = "00:00", fraction, zone = ""] = match;
     const ms = Date.parse(`${day}T${clock}${zone}`);
-    if (!Number.isNaN(ms)) return withFraction(Math.floor(ms / 1000), fraction);
+    if (!Number.isNaN(ms) && isDay(day)) {
+      return withFraction(Math.floor(ms / 1000), fraction);
+    }
   }
   throw new RangeError(
     `'${text}' is not a time such as '2026-02-01 12:30:00' or @1770000000`,
   );
+}
+
+/** False for a day such as February 30, which `Date` takes for March 2. */
+function isDay(day: string): boolean {
+  const ms = Date.parse(`${day}T00:00Z`);
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(day);
 }
 
 function withFraction(sec: number, fraction = ""): Timestamp {

@@ -15,7 +15,9 @@ Deno.test("parseTime() reads seconds and ISO 8601 to the nanosecond", () => {
 });
 
 Deno.test("parseTime() refuses what is no time", () => {
-  for (const text of ["", "@", "yesterday", "2026-13-01", "12:30"]) {
+  for (
+    const text of ["", "@", "yesterday", "2026-13-01", "2026-02-30", "12:30"]
+  ) {
     throws(() => parseTime(text), RangeError, text);
   }
 });

@@ -204,7 +204,7 @@ Deno.test("commands say what is wrong with the connection", async () => {
   assert.equal(nobody.code, 1);
   assert.match(nobody.stderr, /^nextfs ls: Cannot connect to unix:\/nowhere/);
   const wrong = await nextfs(["ls", "--connect", "nonsense"]);
-  assert.equal(wrong.code, 1);
+  assert.equal(wrong.code, 2);
   assert.match(wrong.stderr, /expected unix:PATH/);
 });
 
