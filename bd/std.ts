@@ -16,6 +16,7 @@ import {
   ftruncateSync,
   openSync,
   readSync,
+  statSync,
   writeSync,
 } from "node:fs";
 import {
@@ -56,6 +57,7 @@ export class HostFile {
     this.readOnly = options.readOnly ?? false;
     const create = options.create !== undefined;
     const write = !this.readOnly;
+    refuseOtherKinds(path);
     // The lock has a descriptor of its own: node:fs cannot take one.
     this.#lock = Deno.openSync(path, { read: true, write, create });
     try {
@@ -66,12 +68,10 @@ export class HostFile {
       }
       this.#descriptor = openSync(path, write ? "r+" : "r");
       try {
-        if (options.create !== undefined) this.#resize(options.create);
         const stat = fstatSync(this.#descriptor);
-        if (!stat.isFile()) {
-          throw new DeviceError("EINVAL", `Cannot open ${path}: not a file`);
-        }
-        this.size = stat.size;
+        if (!stat.isFile()) throw notRegular(path);
+        if (options.create !== undefined) this.#resize(options.create);
+        this.size = options.create ?? stat.size;
       } catch (error) {
         closeSync(this.#descriptor);
         throw error;
@@ -84,8 +84,9 @@ export class HostFile {
 
   /**
    * Opens the file at `path`. Throws {@link InUseError} if another process has
-   * it open (any at all, if it is to be written), and what the runtime throws
-   * if it cannot be opened.
+   * it open (any at all, if it is to be written), {@link DeviceError} `EINVAL`
+   * for what is not a regular file, and what the runtime throws if it cannot be
+   * opened.
    */
   static open(path: string, options: HostFileOptions = {}): HostFile {
     return new HostFile(path, options);
@@ -173,6 +174,23 @@ export class HostFile {
       { cause: error },
     );
   }
+}
+
+/**
+ * Throws if something at `path` is not a regular file. To open a named pipe
+ * waits for its other end, and to open a device may act on it, so that this is
+ * looked at first; a file that is exchanged afterwards is noticed once open.
+ */
+function refuseOtherKinds(path: string): void {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat && !stat.isFile()) throw notRegular(path);
+}
+
+function notRegular(path: string): DeviceError {
+  return new DeviceError(
+    "EINVAL",
+    `Cannot open ${path}: not a regular file; give the path of an image file`,
+  );
 }
 
 /** The errno name of a runtime's error, or its message. */

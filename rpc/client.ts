@@ -41,7 +41,7 @@ export interface ConnectOptions {
  * Connects to a server and agrees on version and limits.
  *
  * `endpoint` is `unix:PATH`, `unix:@ABSTRACT` or `tcp:HOST:PORT`. Rejects with
- * a system error if nobody listens there, with {@link FsError} if the server
+ * {@link EndpointError} if nobody listens there, with {@link FsError} if the server
  * refuses the connection, and with {@link ProtocolError} if what listens there
  * does not speak the protocol.
  *

@@ -33,6 +33,11 @@ export const REPLY_SIZE = 72 * 1024;
 const TURN_REQUESTS = 64;
 /** Bytes of requests and replies after which others have their turn. */
 const TURN_BYTES = 1024 * 1024;
+/** Milliseconds after which others have their turn: requests differ much. */
+const TURN_TIME = 5;
+
+/** Bytes of a long frame that count as progress, while others wait. */
+const PROGRESS_BYTES = 256 * 1024;
 
 /** What a connection needs of its server. */
 export interface ConnectionOptions {
@@ -44,12 +49,31 @@ export interface ConnectionOptions {
   readonly helloTimeout: number;
   /** Milliseconds in which a frame must arrive, or a batch be taken. */
   readonly stallTimeout: number;
+  /** Milliseconds without progress of a long frame, while others wait. */
+  readonly contendedTimeout: number;
   /** Most replies that may be late. */
   readonly maxLate: number;
 }
 
 /** The reply buffer of a connection that has nothing to send. */
 const NO_BUFFER = new Uint8Array(0);
+
+/** Lets those go on who have something to do already. */
+function pause(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+/**
+ * Lets the runtime look for input of all connections. It does so when it is
+ * idle, or after dozens of rounds of the loop, which {@link pause} keeps busy.
+ */
+function pauseForInput(): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, 0);
+  });
+}
 
 /**
  * One connection, from its hello to its end.
@@ -74,6 +98,9 @@ export class Connection {
   #closed = false;
   #readDeadline: number;
   #writeDeadline = Infinity;
+  /** Since when {@link PROGRESS_BYTES} are being waited for. */
+  #progressSince = 0;
+  #progress = 0;
 
   /** Serves `session` over `transport`, once {@link run} is called. */
   constructor(
@@ -120,7 +147,29 @@ export class Connection {
 
   /** Cuts the connection off if its peer has let a deadline pass. */
   closeIfStalled(now: number): void {
-    if (now > this.#readDeadline || now > this.#writeDeadline) this.close();
+    const deadline = Math.min(
+      this.#readDeadline,
+      this.#writeDeadline,
+      this.#progressDeadline(),
+    );
+    if (now > deadline) this.close();
+  }
+
+  /**
+   * When the peer must have moved a long frame on, if others wait for the
+   * buffers: neither silence nor a trickle may keep them.
+   */
+  #progressDeadline(): number {
+    const isPeersTurn = this.#reading || this.#writing !== null;
+    if (this.#large === null || !isPeersTurn) return Infinity;
+    const { largeBuffers, contendedTimeout } = this.#options;
+    const since = Math.max(this.#progressSince, largeBuffers.contendedSince);
+    return since + contendedTimeout;
+  }
+
+  #restartProgress(): void {
+    this.#progress = 0;
+    this.#progressSince = performance.now();
   }
 
   /** Waits for bytes; false if the connection ends. */
@@ -140,6 +189,8 @@ export class Connection {
     this.#reading = false;
     if (count === null || this.#closed) return false;
     splitter.received(count);
+    this.#progress += count;
+    if (this.#progress >= PROGRESS_BYTES) this.#restartProgress();
     return true;
   }
 
@@ -156,6 +207,7 @@ export class Connection {
     }
     if (pending > 0 && this.#readDeadline === Infinity) {
       this.#readDeadline = performance.now() + stallTimeout;
+      this.#restartProgress();
     }
   }
 
@@ -174,6 +226,7 @@ export class Connection {
       // The time this takes is not the peer's fault.
       this.#readDeadline = Infinity;
       this.#large = await this.#options.largeBuffers.take();
+      this.#restartProgress();
       if (this.#splitter.pending > 0) {
         this.#readDeadline = performance.now() + this.#options.stallTimeout;
       }
@@ -192,6 +245,7 @@ export class Connection {
     const writer = this.#writer;
     let requests = 0;
     let bytes = 0;
+    let turnEnd = performance.now() + TURN_TIME;
     for (;;) {
       const request = this.#nextRequest();
       if (request === null) break;
@@ -207,12 +261,12 @@ export class Connection {
       }
       this.#readDeadline = Infinity;
       bytes += request.size + Math.max(0, writer.length - before);
-      if (++requests >= TURN_REQUESTS || bytes >= TURN_BYTES) {
-        requests = bytes = 0;
+      const isLong = performance.now() >= turnEnd;
+      if (isLong || ++requests >= TURN_REQUESTS || bytes >= TURN_BYTES) {
         await this.#flush();
-        await new Promise<void>((resolve) => {
-          setImmediate(resolve);
-        });
+        await (isLong ? pauseForInput() : pause());
+        requests = bytes = 0;
+        if (isLong) turnEnd = performance.now() + TURN_TIME;
       }
     }
     await this.#flush();
@@ -234,6 +288,13 @@ export class Connection {
   /** Finds a buffer with room for a reply of `size` bytes. */
   async #makeRoom(size: number): Promise<void> {
     await this.#flush();
+    if (
+      this.#options.largeBuffers.contended &&
+      this.#splitter.buffer === this.#own
+    ) {
+      // One long reply, and then it is another connection's turn.
+      this.#giveLarge();
+    }
     this.#writer.reset(
       size <= REPLY_SIZE
         ? this.#options.replyBuffers.pop() ?? new Uint8Array(REPLY_SIZE)
@@ -266,12 +327,20 @@ export class Connection {
   async #send(bytes: Uint8Array): Promise<void> {
     while (this.#writing !== null) await this.#writing;
     this.#writeDeadline = performance.now() + this.#options.stallTimeout;
-    this.#writing = this.#transport.write(bytes);
+    this.#writing = this.#writeInPieces(bytes);
     try {
       await this.#writing;
     } finally {
       this.#writing = null;
       this.#writeDeadline = Infinity;
+    }
+  }
+
+  /** Writes piece by piece, so that progress is seen. */
+  async #writeInPieces(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length; at += PROGRESS_BYTES) {
+      this.#restartProgress();
+      await this.#transport.write(bytes.subarray(at, at + PROGRESS_BYTES));
     }
   }
 }

@@ -36,6 +36,7 @@ export class LargeBufferPool {
   readonly #waiting: ((buffers: LargeBuffers) => void)[] = [];
   readonly #free: LargeBuffers[] = [];
   #unmade: number;
+  #contendedSince = Infinity;
 
   /** Lends at most `count` pairs of buffers of `size` bytes each. */
   constructor(count: number, size: number) {
@@ -48,6 +49,14 @@ export class LargeBufferPool {
     return this.#waiting.length > 0;
   }
 
+  /**
+   * Since when there has always been somebody who waits, as
+   * `performance.now()` counts; Infinity if nobody waits.
+   */
+  get contendedSince(): number {
+    return this.contended ? this.#contendedSince : Infinity;
+  }
+
   /** Resolves with a pair when one is free. */
   take(): Promise<LargeBuffers> {
     const free = this.#free.pop();
@@ -56,6 +65,7 @@ export class LargeBufferPool {
       this.#unmade--;
       return Promise.resolve(new LargeBuffers(this.#size));
     }
+    if (!this.contended) this.#contendedSince = performance.now();
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 

@@ -15,6 +15,7 @@ export { type Errno, ERRNO_TEXT } from "../fs/errors.ts";
 export * from "./client.ts";
 export * from "./disconnected_error.ts";
 export * from "./endpoint.ts";
+export { EndpointError } from "./endpoint_error.ts";
 export * from "./errno.ts";
 export * from "./open_flags.ts";
 export * from "./operations.ts";

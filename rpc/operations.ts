@@ -57,6 +57,8 @@ export interface Operation<
   readonly results: R;
   /** Bytes its reply does not exceed; {@link SMALL_REPLY} if absent. */
   readonly replySize?: (args: ValuesOf<A>) => number;
+  /** For the documentation: when repeating it is not the same after all. */
+  readonly unless?: string;
 }
 
 /** The kinds of operation, by what repeating one does. */
@@ -162,13 +164,14 @@ export const OPERATIONS = {
     number: 72,
     doc: "Writes all of `data`, or fails.",
     ...UPDATE,
+    unless: "the descriptor was opened with O_APPEND",
     arguments: { descriptor, offset: uint53, data },
     results: { count: uint32 },
   }),
   create: operation({
     number: 73,
-    doc: "Makes and opens a regular file; one that exists is opened, or " +
-      "refused with O_EXCL.",
+    doc: "Makes and opens a regular file with the permissions of `mode`; " +
+      "one that exists is opened, or refused with O_EXCL.",
     ...CHANGE,
     arguments: { dir: node, name, mode, flags: openFlags },
     results: { descriptor, attributes },
@@ -188,7 +191,7 @@ export const OPERATIONS = {
   }),
   mkdir: operation({
     number: 75,
-    doc: "Makes a directory.",
+    doc: "Makes a directory with the permissions of `mode`.",
     ...CHANGE,
     arguments: { dir: node, name, mode },
     results: { attributes },
@@ -270,6 +273,7 @@ export const OPERATIONS = {
     doc: "Sets an extended attribute; `create` refuses one that exists, " +
       "`replace` one that does not.",
     ...UPDATE,
+    unless: "`create` is true",
     arguments: {
       node,
       name: xattrName,

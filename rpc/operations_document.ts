@@ -42,7 +42,8 @@ function fieldTable(fields: Fields): string {
 /** Every operation with its number, arguments, results and properties. */
 export function operationTables(): string {
   return OPERATION_LIST.map((one) => {
-    const repeat = one.idempotent ? "may be repeated" : "not to be repeated";
+    const repeat = (one.idempotent ? "may be repeated" : "not to be repeated") +
+      (one.unless ? `, unless ${one.unless}` : "");
     const effect = one.mutates ? "may change the volume" : "changes no file";
     return [
       `### ${one.number} ${one.name}`,

@@ -36,6 +36,11 @@ export interface ServerOptions {
   helloTimeout?: number;
   /** Milliseconds for a frame to arrive, or a batch to be taken; 60,000. */
   stallTimeout?: number;
+  /**
+   * Milliseconds in which a long frame must make progress, by 256 KiB or to
+   * its end, while other connections wait to send or receive one; 5,000.
+   */
+  contendedTimeout?: number;
   /** Milliseconds that {@link Server.stop} waits for clients; 5,000. */
   stopTimeout?: number;
   /** Listen where other machines can connect, without encryption. */
@@ -164,6 +169,7 @@ export class Server {
       replyBuffers: this.#replyBuffers,
       helloTimeout: this.#options.helloTimeout,
       stallTimeout: this.#options.stallTimeout,
+      contendedTimeout: this.#options.contendedTimeout,
       maxLate: this.#options.maxInFlight,
     });
     const ended = connection.run().finally(() => {
@@ -190,6 +196,7 @@ function withDefaults(options: ServerOptions): Required<ServerOptions> {
     maxLargeBuffers: Math.max(1, options.maxLargeBuffers ?? 32),
     helloTimeout: options.helloTimeout ?? 10_000,
     stallTimeout: options.stallTimeout ?? 60_000,
+    contendedTimeout: options.contendedTimeout ?? 5_000,
     stopTimeout: options.stopTimeout ?? 5_000,
     insecure: options.insecure ?? false,
     log: options.log ?? ((): void => {}),

@@ -6,7 +6,7 @@
 
 import type { Credentials } from "../fs/attributes.ts";
 import { SUPERUSER } from "../fs/attributes.ts";
-import { ERRNO_TEXT, FsError } from "../fs/errors.ts";
+import { CorruptError, ERRNO_TEXT, FsError } from "../fs/errors.ts";
 import { type Filesystem, Paths, ROOT_INODE } from "../fs/mod.ts";
 import { BadMessageError, decodeMessage, REQUEST_ITEMS_MAX } from "./codec.ts";
 import { Descriptors } from "./descriptors.ts";
@@ -109,6 +109,11 @@ export class Session {
     try {
       const message = decodeMessage(frame, REQUEST_ITEMS_MAX);
       id = message[0];
+      if (id === 0) {
+        throw new ProtocolError(
+          "Cannot accept a request whose id is 0: ids begin with 1",
+        );
+      }
       const hello = message[1] === operationNamed("hello").number;
       if (hello === this.established) {
         throw new ProtocolError(
@@ -234,7 +239,10 @@ export class Session {
   #writeError(to: FrameWriter, id: number, error: unknown): void {
     const status = statusOf(error);
     const detail = detailOf(error);
-    if (detail === undefined) this.report("Cannot carry out a request", error);
+    // What is wrong with the volume is its owner's business as well.
+    if (detail === undefined || error instanceof CorruptError) {
+      this.report("Cannot carry out a request", error);
+    }
     to.begin(3);
     to.int(id);
     to.int(status);

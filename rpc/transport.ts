@@ -10,6 +10,7 @@
 import { FsError } from "../fs/errors.ts";
 import type { Endpoint, UnixEndpoint } from "./endpoint.ts";
 import { formatEndpoint } from "./endpoint.ts";
+import { endpointError } from "./endpoint_error.ts";
 
 /** A stream of bytes in both directions. */
 export interface Transport {
@@ -56,8 +57,16 @@ class SocketTransport implements Transport {
   }
 }
 
-/** Connects to a server. Rejects with the system's error. */
+/** Connects to a server. Rejects with {@link EndpointError}. */
 export async function dial(endpoint: Endpoint): Promise<Transport> {
+  try {
+    return await dialSocket(endpoint);
+  } catch (error) {
+    throw endpointError("connect to", endpoint, error);
+  }
+}
+
+async function dialSocket(endpoint: Endpoint): Promise<Transport> {
   if (endpoint.kind === "unix") {
     const path = socketPath(endpoint);
     return new SocketTransport(
@@ -75,13 +84,15 @@ export async function dial(endpoint: Endpoint): Promise<Transport> {
  * Listens at an endpoint. The file of a UNIX socket is made for its owner
  * alone (0600); one that no server listens on any more is replaced, and one
  * that a server listens on is refused with `EBUSY`, as is any endpoint in use.
+ * Rejects with {@link EndpointError} for what else the system refuses.
  */
 export async function listen(endpoint: Endpoint): Promise<TransportListener> {
   try {
     return await listenSocket(endpoint);
   } catch (error) {
     if (error instanceof Deno.errors.AddrInUse) throw inUse(endpoint);
-    throw error;
+    if (error instanceof FsError) throw error;
+    throw endpointError("listen at", endpoint, error);
   }
 }
 

@@ -85,20 +85,19 @@ export function bytes(
 ): WireType<Uint8Array> {
   const range = least === most ? `${least}` : `${least}…${most}`;
   const description = options.name ?? `bytes ${range}`;
+  const bounds = least === most ? `${most}` : `${least} to ${most}`;
+  const expected = `expected a byte string of ${bounds} bytes`;
   const check = (length: number): void => {
     if (length > most) {
-      const code = options.tooLong ?? "EINVAL";
-      throw new WireTypeError(code, `expected ${description}`);
+      throw new WireTypeError(options.tooLong ?? "EINVAL", expected);
     }
-    if (length < least) {
-      throw new WireTypeError("EINVAL", `expected ${description}`);
-    }
+    if (length < least) throw new WireTypeError("EINVAL", expected);
   };
   return {
     description,
     read(item): Uint8Array {
       if (!(item instanceof Uint8Array)) {
-        throw new WireTypeError("EINVAL", `expected ${description}`);
+        throw new WireTypeError("EINVAL", expected);
       }
       check(item.length);
       return item;

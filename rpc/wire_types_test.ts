@@ -87,6 +87,19 @@ Deno.test("a name or path that is too long is ENAMETOOLONG", () => {
   }
 });
 
+Deno.test("a byte string that is refused is told its bounds", () => {
+  for (
+    const [type, given, message] of [
+      [name, 0, /expected a byte string of 1 to 255 bytes$/],
+      [name, 256, /expected a byte string of 1 to 255 bytes$/],
+      [path, 4096, /expected a byte string of 0 to 4095 bytes$/],
+      [bytes(16, 16), 15, /expected a byte string of 16 bytes$/],
+    ] as const
+  ) {
+    assert.throws(() => type.read(new Uint8Array(given)), message);
+  }
+});
+
 Deno.test("attributes arrive as they were sent, at their extremes", () => {
   const time = { sec: -Number.MAX_SAFE_INTEGER, nsec: 999_999_999 };
   const value = {

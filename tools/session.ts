@@ -68,9 +68,9 @@ async function dial(where: string): ReturnType<typeof connect> {
     return await connect(where);
   } catch (error) {
     const code = errnoOf(error);
-    const reason = code === "ENOENT" || code === "ECONNREFUSED"
-      ? "no server listens there (start one with 'nextfs serve IMAGE')"
-      : errorText(error);
+    if (code !== "ENOENT" && code !== "ECONNREFUSED") throw error;
+    const reason = "no server listens there " +
+      "(start one with 'nextfs serve IMAGE')";
     throw new Error(`Cannot connect to ${where}: ${reason}`, { cause: error });
   }
 }

@@ -53,6 +53,7 @@ Deno.test("a malformed frame is answered with EPROTO and the end", async () => {
     ["deep nesting", deep, 0],
     ["a huge array", Uint8Array.of(0x9a, 0xff, 0xff, 0xff, 0xff), 0],
     ["a huge string", Uint8Array.of(0x82, 5, 0x5a, 0xff, 0xff, 0xff, 0xff), 0],
+    ["id 0", Uint8Array.of(0x82, 0, 0x18, 83), 0],
     ["a negative id", Uint8Array.of(0x82, 0x20, 0x18, 83), 0],
     ["an operation that is text", Uint8Array.of(0x82, 5, 0x61, 0x61), 5],
     ["no operation", Uint8Array.of(0x81, 5), 5],

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { FsError } from "../../fs/errors.ts";
-import { connect, formatEndpoint, RemoteFiles } from "../../rpc/mod.ts";
+import {
+  connect,
+  EndpointError,
+  formatEndpoint,
+  RemoteFiles,
+} from "../../rpc/mod.ts";
 import { Served } from "./harness.ts";
 
 /** Runs `test` with the path of a socket that is not there yet. */
@@ -21,6 +26,19 @@ async function refuses(promise: Promise<unknown>, code: string): Promise<void> {
   );
 }
 
+async function unusable(
+  promise: Promise<unknown>,
+  code: string,
+  message: RegExp,
+): Promise<void> {
+  await assert.rejects(promise, (error) => {
+    assert.ok(error instanceof EndpointError);
+    assert.equal(error.code, code);
+    assert.match(error.message, message);
+    return true;
+  });
+}
+
 Deno.test("a socket's file is its owner's, and goes with the server", async () => {
   await withPath(async (path) => {
     {
@@ -34,7 +52,7 @@ Deno.test("a socket's file is its owner's, and goes with the server", async () =
       await new RemoteFiles(client).statfs();
     }
     await assert.rejects(Deno.lstat(path), Deno.errors.NotFound);
-    await assert.rejects(connect(`unix:${path}`), Deno.errors.NotFound);
+    await unusable(connect(`unix:${path}`), "ENOENT", /unix:.* no socket/);
   });
 });
 
@@ -94,4 +112,32 @@ Deno.test("a server that was stopped does not listen again", async () => {
   await served[Symbol.asyncDispose]();
   await served.server.stop();
   await refuses(served.server.listen("tcp:127.0.0.1:0"), "ECANCELED");
+});
+
+Deno.test("what the system refuses is said with the endpoint", async () => {
+  await using served = await Served.start();
+  const listen = (endpoint: string): Promise<unknown> =>
+    served.server.listen(endpoint);
+  await withPath(async (path) => {
+    await unusable(
+      listen(`unix:${path}/socket`),
+      "ENOENT",
+      /^Cannot listen at unix:.*\/socket: the directory .* does not exist/,
+    );
+    await Deno.writeTextFile(path, "");
+    for (const action of [listen, connect]) {
+      const where = `unix:${path}/socket`;
+      await unusable(action(where), "ENOTDIR", /is not a directory/);
+    }
+    await unusable(
+      connect(`unix:${path}`),
+      "ECONNREFUSED",
+      /^Cannot connect to unix:.*: no server listens there/,
+    );
+    await unusable(
+      connect("tcp:host.invalid:1"),
+      "ENOTFOUND",
+      /^Cannot connect to tcp:host\.invalid:1: the host is not known/,
+    );
+  });
 });
