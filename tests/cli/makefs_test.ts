@@ -112,22 +112,26 @@ await testWith(
     }),
 );
 
-Deno.test("makefs --reproducible gives the same bytes twice", () =>
-  withTempDir(async (dir) => {
-    await makeSample(`${dir}/tree`);
-    const env = { SOURCE_DATE_EPOCH: "1234567890" };
-    for (const name of ["1", "2"]) {
-      const image = `${dir}/${name}.img`;
-      await ok(["makefs", "--reproducible", image, `${dir}/tree`], { env });
-      // Reading changes access times, which must not matter.
-      await must("grep", "-r", "secret", `${dir}/tree/private`);
-    }
-    await must("cmp", `${dir}/1.img`, `${dir}/2.img`);
-    assert.match(
-      await must("dumpe2fs", "-h", `${dir}/1.img`),
-      /Filesystem created: +Fri Feb 13/,
-    );
-  }));
+await testWith(
+  ["e2fsprogs"],
+  "makefs --reproducible repeats itself",
+  () =>
+    withTempDir(async (dir) => {
+      await makeSample(`${dir}/tree`);
+      const env = { SOURCE_DATE_EPOCH: "1234567890" };
+      for (const name of ["1", "2"]) {
+        const image = `${dir}/${name}.img`;
+        await ok(["makefs", "--reproducible", image, `${dir}/tree`], { env });
+        // Reading changes access times, which must not matter.
+        await must("grep", "-r", "secret", `${dir}/tree/private`);
+      }
+      await must("cmp", `${dir}/1.img`, `${dir}/2.img`);
+      assert.match(
+        await must("dumpe2fs", "-h", `${dir}/1.img`),
+        /Filesystem created: +Fri Feb 13/,
+      );
+    }),
+);
 
 Deno.test("makefs leaves nothing behind when it fails", () =>
   withTempDir(async (dir) => {
