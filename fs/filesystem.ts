@@ -286,8 +286,10 @@ export class Filesystem {
   readdir(dir: number, cookie: number, limit?: number): DirectoryEntry[] {
     const directory = this.#directory(dir);
     checkOffset(cookie);
-    if (directory.links === 0) return [];
-    const entries = listEntries(directory, cookie, limit ?? READDIR_LIMIT);
+    // A removed directory has no entries, not even its own two.
+    const entries = directory.links === 0
+      ? []
+      : listEntries(directory, cookie, limit ?? READDIR_LIMIT);
     touchAtime(directory, this.#atime);
     return entries;
   }
