@@ -8,7 +8,6 @@ import {
   type Attributes,
   S_IFBLK,
   S_IFCHR,
-  S_IFDIR,
   S_IFLNK,
   S_IFMT,
 } from "../fs/attributes.ts";
@@ -27,6 +26,7 @@ import { attributeFields, nameFields } from "./remote_json.ts";
 import { CONNECT, type Session, withSession } from "./session.ts";
 import { humanSize } from "./sizes.ts";
 import { listTime } from "./times.ts";
+import { isDirectory } from "./remote_walk.ts";
 
 const lsFlags = {
   long: toggle("Long format: mode, links, owner, size, time", "l"),
@@ -85,7 +85,7 @@ class Lister {
     for (const path of paths) {
       await this.#session.reporter.attempt(path, async () => {
         const listed = await this.#operand(toBytes(path));
-        const plain = this.#values.directory || !isDirectory(listed);
+        const plain = this.#values.directory || !isDirectory(listed.attributes);
         (plain ? files : directories).push(listed);
       });
     }
@@ -125,7 +125,7 @@ class Lister {
     this.#print(entries);
     if (!this.#values.recursive) return;
     for (const entry of entries) {
-      if (isDirectory(entry)) await this.#directory(entry);
+      if (isDirectory(entry.attributes)) await this.#directory(entry);
     }
   }
 
@@ -271,7 +271,7 @@ class TreeDrawer {
         const name = toBytes(path);
         const attributes = await files.stat(path);
         if (!this.#values.json) this.#line("", name);
-        const below = isDirectory({ attributes })
+        const below = isDirectory(attributes)
           ? await this.#below(name, { prefix: "", level: 1 })
           : [];
         roots.push(this.#json({ name, attributes }, below));
@@ -309,7 +309,7 @@ class TreeDrawer {
       if (!this.#values.json) {
         this.#line(prefix + (last ? "└── " : "├── "), entry.name, target);
       }
-      const directory = isDirectory(entry);
+      const directory = isDirectory(entry.attributes);
       if (directory) this.#directories++;
       else this.#files++;
       const deeper = directory && level < (this.#values.level ?? Infinity);
@@ -341,17 +341,13 @@ class TreeDrawer {
       ...nameFields("name", entry.name),
       ...attributeFields(entry.attributes),
       ...(target ? nameFields("target", target) : {}),
-      ...(isDirectory(entry) ? { contents } : {}),
+      ...(isDirectory(entry.attributes) ? { contents } : {}),
     };
   }
 }
 
 function count(number: number, one: string, many: string): string {
   return `${number} ${number === 1 ? one : many}`;
-}
-
-function isDirectory({ attributes }: { attributes: Attributes }): boolean {
-  return (attributes.mode & S_IFMT) === S_IFDIR;
 }
 
 function isLink(attributes: Attributes): boolean {
