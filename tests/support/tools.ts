@@ -117,10 +117,18 @@ export async function withMount<T>(
 }
 
 /** Something outside this project that a test cannot do without. */
-export type Need = "e2fsprogs" | "loop mounts" | "setfattr" | "setfacl";
+export type Need =
+  | "e2fsprogs"
+  | "loop mounts"
+  | "node"
+  | "python3"
+  | "setfattr"
+  | "setfacl";
 
 const PROBES: Record<Need, () => Promise<string | null>> = {
   "e2fsprogs": () => probe("mke2fs", "-V"),
+  "node": () => probe("node", "--version"),
+  "python3": () => probe("python3", "--version"),
   "setfattr": () => probe("setfattr", "--version"),
   "setfacl": () => probe("setfacl", "--version"),
   "loop mounts": probeLoopMount,
