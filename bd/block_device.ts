@@ -33,6 +33,14 @@ export interface BlockDevice {
    */
   write(block: number, from: Uint8Array): void;
 
+  /**
+   * Throws what a write of `block` would be refused for before it changes
+   * anything, as far as it is known now. Whoever collects writes asks when he
+   * takes one on: it is then that somebody can be told. Absent where no write
+   * is refused.
+   */
+  admitWrite?(block: number): void;
+
   /** Resolves when every write made so far is on stable storage. */
   flush(): Promise<void>;
 

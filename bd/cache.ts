@@ -156,11 +156,13 @@ export class BlockCache {
 
   /**
    * Writable view of `block` whose contents are about to be replaced as a
-   * whole: what it shows at first is undefined. The device is not read.
+   * whole: what it shows at first is undefined. The device is not read. Throws
+   * what the device would refuse the write for: later, there is nobody to tell.
    */
   replace(block: number): Uint8Array {
     this.#checkOpen();
     const known = this.#entries.get(block);
+    if (!known?.dirty) this.#device.admitWrite?.(block);
     if (known === undefined) {
       checkRange(this.#device, block, this.#device.blockSize);
       const entry = this.#insert(block);
@@ -226,38 +228,50 @@ export class BlockCache {
 
   /**
    * Writes every dirty block to the device, in ascending order and in long
-   * runs. If a write fails, what was not written stays dirty.
+   * runs. If a run fails, its blocks are tried one by one, so that a block
+   * that cannot be written holds up no other. What was not written stays
+   * dirty, and its first error is thrown at the end.
    */
   writeBack(): void {
     if (this.#open) throw new Error("Cannot write back: a transaction is open");
     const entries = [...this.#dirty].sort((a, b) => a.block - b.block);
     const size = this.#device.blockSize;
+    const errors: unknown[] = [];
     for (let i = 0; i < entries.length;) {
       let run = 1;
       while (
         i + run < entries.length && run < WRITE_RUN_MAX / size &&
         entries[i + run].block === entries[i].block + run
       ) run++;
-      this.#writeRun(entries, i, run);
+      this.#writeAll(entries.slice(i, i + run), errors);
       i += run;
+    }
+    if (errors.length > 0) throw errors[0];
+  }
+
+  /** Writes consecutive blocks at once, or else those that can be written. */
+  #writeAll(run: Entry[], errors: unknown[]): void {
+    try {
+      this.#writeRun(run);
+    } catch (error) {
+      if (run.length === 1) errors.push(error);
+      else for (const entry of run) this.#writeAll([entry], errors);
     }
   }
 
-  #writeRun(entries: Entry[], first: number, count: number): void {
+  #writeRun(run: Entry[]): void {
     const size = this.#device.blockSize;
-    let bytes = entries[first].data;
-    if (count > 1) {
-      bytes = this.#stage(count * size);
-      for (let i = 0; i < count; i++) {
-        bytes.set(entries[first + i].data, i * size);
-      }
+    let bytes = run[0].data;
+    if (run.length > 1) {
+      bytes = this.#stage(run.length * size);
+      for (let i = 0; i < run.length; i++) bytes.set(run[i].data, i * size);
     }
-    this.#device.write(entries[first].block, bytes);
-    for (let i = 0; i < count; i++) {
-      entries[first + i].dirty = false;
-      this.#dirty.delete(entries[first + i]);
+    this.#device.write(run[0].block, bytes);
+    for (const entry of run) {
+      entry.dirty = false;
+      this.#dirty.delete(entry);
     }
-    this.statistics.written += count;
+    this.statistics.written += run.length;
   }
 
   #load(block: number): Entry {

@@ -80,6 +80,11 @@ export class FaultyDevice implements BlockDevice {
     this.#next.write(block, from);
   }
 
+  /** Asks the next device; see {@link BlockDevice.admitWrite}. */
+  admitWrite(block: number): void {
+    this.#next.admitWrite?.(block);
+  }
+
   /** Flushes, or fails without having flushed. */
   async flush(): Promise<void> {
     this.#admit("flush", 0, 0);

@@ -7,8 +7,15 @@
 
 export * from "./block_device.ts";
 export { BlockCache, type CacheStatistics } from "./cache.ts";
+export {
+  CIPHER_KEY_BYTES,
+  type CipherName,
+  CryptDevice,
+  type CryptOptions,
+} from "./crypt.ts";
 export * from "./faulty.ts";
 export * from "./memory.ts";
+export { OverlayDevice } from "./overlay.ts";
 export {
   HostFile,
   type HostFileOptions,

@@ -141,7 +141,13 @@ export class Volume {
   /** Makes room for what an operation may dirty; refuses it if it cannot. */
   #admit(): void {
     this.cache.safePoint();
-    if (this.cache.overDirtyLimit) this.cache.writeBack();
+    if (!this.cache.overDirtyLimit) return;
+    try {
+      this.cache.writeBack();
+    } catch (error) {
+      // What could not be written stays dirty: the next flush tells of it.
+      if (this.cache.overDirtyLimit) throw error;
+    }
   }
 
   /** Whether the running operation may take blocks from the reserve. */
@@ -155,18 +161,25 @@ export class Volume {
   }
 
   /**
-   * Writes every change to the device and waits until it is stable. If the
+   * Writes every change to the device and waits until it is stable. A block
+   * that cannot be written makes this fail, and keeps no other from it. If the
    * host once failed to make it so, it may have dropped what was written, and
    * no later success can be believed: every later flush fails as well.
    */
   async flush(): Promise<void> {
-    this.cache.writeBack();
+    let failure: { error: unknown } | null = null;
+    try {
+      this.cache.writeBack();
+    } catch (error) {
+      failure = { error };
+    }
     try {
       if (this.#flushError === null) await this.#device.flush();
     } catch (error) {
       this.#flushError = error;
     }
     if (this.#flushError !== null) throw this.#flushError;
+    if (failure !== null) throw failure.error;
   }
 
   /** Gives up the device. */

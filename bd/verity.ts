@@ -1,0 +1,419 @@
+/**
+ * bd-verity: a layer that notices every change of what is stored below it.
+ *
+ * A hash tree has a leaf for each block, the hash of its bytes, and a root
+ * that is kept where the host cannot change it. A block that is read must have
+ * the leaf's hash, and the leaf must verify; a block that is written changes
+ * its leaf. Inner nodes and the root are computed once for each flush.
+ *
+ * On a layer that encrypts, this is bd-vericrypt: the tree is over what is
+ * stored, so that damage is found before anything is decrypted.
+ *
+ * @module
+ */
+
+import {
+  type BlockDevice,
+  checkRange,
+  DeviceError,
+  IntegrityError,
+} from "./block_device.ts";
+import type { ByteFile } from "./byte_file.ts";
+import {
+  type BlockHash,
+  createBlockHash,
+  createHmac,
+  DIGEST_BYTES,
+  type HashAlgorithm,
+} from "./hmac.ts";
+import { LeafHasher } from "./leaf_hashing.ts";
+import { MerkleTree } from "./merkle_tree.ts";
+import { arrayLayout, pagedLayout, type TreeLayout } from "./tree_layout.ts";
+import type { TrustedState } from "./trusted_state.ts";
+
+/** What becomes of a verified device's findings. */
+export interface VerityReports {
+  /**
+   * Stores the trusted state where the host cannot change it, whenever a flush
+   * has changed it. The flush waits for it.
+   */
+  publish?: (state: TrustedState) => Promise<void>;
+  /** Takes a line for each block that fails. */
+  log?: (message: string) => void;
+}
+
+/** How a {@link VerityDevice} verifies. */
+export interface VerityOptions extends VerityReports {
+  /** The tree; its leaves are the device's blocks. */
+  tree: MerkleTree;
+  /** The hash of a block. */
+  leafHash: BlockHash;
+  /** Its key, which is copied, or null if it has none. */
+  leafKey: Uint8Array | null;
+  /** Name of both hashes. */
+  algorithm: HashAlgorithm;
+}
+
+/** Counts since a verified device was opened. */
+export interface VerityStatistics {
+  /** Reads and writes that met a block which does not verify. */
+  readonly failures: number;
+  /** Inner nodes computed. */
+  readonly nodesHashed: number;
+  /** Units of the tree read from the host. */
+  readonly treeReads: number;
+  /** Units of the tree written to the host. */
+  readonly treeWrites: number;
+}
+
+/** See the module. */
+export class VerityDevice implements BlockDevice {
+  /** Size of one block, in bytes: that of the next device. */
+  readonly blockSize: number;
+  /** Number of blocks: that of the next device, and of leaves. */
+  readonly blockCount: number;
+  /** True if the next device is read-only. */
+  readonly readOnly: boolean;
+  /** Name of the hash. */
+  readonly algorithm: HashAlgorithm;
+  readonly #next: BlockDevice;
+  readonly #tree: MerkleTree;
+  readonly #leafHash: BlockHash;
+  /** For the hashers of {@link VerityDevice.leafHasher}. */
+  readonly #leafKey: Uint8Array | null;
+  readonly #publish: (state: TrustedState) => Promise<void>;
+  readonly #log: (message: string) => void;
+  readonly #digest: Uint8Array;
+  #published: Uint8Array;
+  /** False from the moment a state is given away until it is known stored. */
+  #isPublished = true;
+  /** Writes to the tree that were made before it was last synced. */
+  #treeWritesSynced = 0;
+  #flushing: Promise<void> = Promise.resolve();
+  #failures = 0;
+  #closed = false;
+
+  /**
+   * Makes a layer over `next`, which it closes when it is closed. Throws
+   * {@link IntegrityError} unless there is a leaf for each block; nothing is
+   * closed then.
+   */
+  constructor(next: BlockDevice, options: VerityOptions) {
+    const { tree, leafHash } = options;
+    if (tree.layout.leafCount !== next.blockCount) {
+      throw new IntegrityError(
+        0,
+        `The hash tree is over ${tree.layout.leafCount} blocks, the image ` +
+          `has ${next.blockCount}: it was cut short, extended or replaced`,
+      );
+    }
+    this.#next = next;
+    this.#tree = tree;
+    this.#leafHash = leafHash;
+    this.#leafKey = options.leafKey?.slice() ?? null;
+    this.#publish = options.publish ?? ((): Promise<void> => Promise.resolve());
+    this.#log = options.log ?? ((): void => {});
+    this.#digest = new Uint8Array(leafHash.digestSize);
+    this.#published = tree.root;
+    this.algorithm = options.algorithm;
+    this.blockSize = next.blockSize;
+    this.blockCount = next.blockCount;
+    this.readOnly = next.readOnly;
+  }
+
+  /** The trusted state as of the last flush that succeeded. */
+  get state(): TrustedState {
+    const { algorithm, blockSize, blockCount: leafCount } = this;
+    return { algorithm, blockSize, leafCount, root: this.#published.slice() };
+  }
+
+  /** Counts since the device was opened. */
+  get statistics(): VerityStatistics {
+    const { hashed, reads, writes } = this.#tree.statistics;
+    return {
+      failures: this.#failures,
+      nodesHashed: hashed,
+      treeReads: reads,
+      treeWrites: writes,
+    };
+  }
+
+  /**
+   * Reads blocks and verifies them; see {@link BlockDevice.read}. Throws
+   * {@link IntegrityError} for the first that does not verify; `into` is all
+   * zeros then.
+   */
+  read(block: number, into: Uint8Array): void {
+    this.#checkAccess(block, into.length);
+    const count = into.length / this.blockSize;
+    try {
+      for (let i = 0; i < count;) {
+        const run = this.usedRun(block + i, count - i);
+        const bytes = into.subarray(
+          i * this.blockSize,
+          (i + Math.max(1, run)) * this.blockSize,
+        );
+        if (run === 0) bytes.fill(0);
+        else this.#readRun(block + i, bytes);
+        i += Math.max(1, run);
+      }
+    } catch (error) {
+      into.fill(0);
+      throw this.#noted(error);
+    }
+  }
+
+  /**
+   * Writes blocks, and changes their leaves; see {@link BlockDevice.write}.
+   * Throws {@link IntegrityError} if the tree does not verify there, before
+   * anything is written.
+   */
+  write(block: number, from: Uint8Array): void {
+    this.#checkAccess(block, from.length);
+    const { blockSize } = this;
+    const count = from.length / blockSize;
+    try {
+      this.#tree.bind(block, count);
+    } catch (error) {
+      throw this.#noted(error);
+    }
+    this.#next.write(block, from);
+    for (let i = 0; i < count; i++) {
+      const bytes = from.subarray(i * blockSize, (i + 1) * blockSize);
+      this.#leafHash.hashInto(bytes, this.#digest, 0);
+      this.#tree.change(block + i, this.#digest);
+    }
+  }
+
+  /**
+   * Throws {@link IntegrityError} if the tree does not verify at `block`, so
+   * that no write can be made there.
+   */
+  admitWrite(block: number): void {
+    this.#checkAccess(block, this.blockSize);
+    try {
+      this.#tree.check(block);
+    } catch (error) {
+      throw this.#noted(error);
+    }
+    this.#next.admitWrite?.(block);
+  }
+
+  /**
+   * Computes the root, writes the tree, and resolves when blocks, tree and
+   * trusted state are on stable storage, in this order. Calls that overlap
+   * take turns.
+   */
+  flush(): Promise<void> {
+    const turn = this.#flushing.then(() => this.#flush());
+    this.#flushing = turn.catch(() => {});
+    return turn;
+  }
+
+  /** Gives up the device, the tree and the keys, without flushing. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#leafHash.wipe();
+    this.#leafKey?.fill(0);
+    this.#tree.close();
+    this.#next.close();
+  }
+
+  /**
+   * The first block from `block` on that was ever written; `blockCount` if
+   * there is none. The original's trees know of no unwritten blocks.
+   */
+  nextUsed(block: number): number {
+    return this.#tree.nextUsed(block);
+  }
+
+  /**
+   * Number of blocks from `block` on, at most `most`, that were all written.
+   * Throws {@link IntegrityError} if the tree does not verify at one of them.
+   */
+  usedRun(block: number, most: number): number {
+    let run = 0;
+    while (run < most && this.#tree.isUsed(block + run)) run++;
+    return run;
+  }
+
+  /**
+   * Throws {@link IntegrityError} unless the tree knows nothing of `count`
+   * blocks from `block` on, which were never written.
+   */
+  checkUnused(block: number, count: number): void {
+    this.#tree.checkUnused(block, count);
+  }
+
+  /** Reads blocks as they are stored, without verifying them. */
+  readStored(block: number, into: Uint8Array): void {
+    this.#next.read(block, into);
+  }
+
+  /**
+   * Whether `digest`, computed by the caller, is the hash of `block`. Throws
+   * {@link IntegrityError} if the tree itself does not verify there.
+   */
+  checkLeaf(block: number, digest: Uint8Array): boolean {
+    return this.#tree.matches(block, digest);
+  }
+
+  /**
+   * Hashes blocks in bulk as the leaves of the tree; `workers` as for
+   * {@link LeafHasherOptions}. It is the caller's to close.
+   */
+  leafHasher(options: { workers?: number } = {}): LeafHasher {
+    const { algorithm, blockSize } = this;
+    const key = this.#leafKey;
+    return new LeafHasher({ algorithm, key, blockSize, ...options });
+  }
+
+  async #flush(): Promise<void> {
+    this.#checkOpen();
+    if (this.readOnly) return await this.#next.flush();
+    const tree = this.#tree;
+    tree.fold();
+    tree.writeBack();
+    const { root, statistics: { writes } } = tree;
+    await this.#next.flush();
+    this.#checkOpen();
+    // The root may be the one from before while the tree was written twice.
+    if (writes !== this.#treeWritesSynced) await tree.sync();
+    this.#treeWritesSynced = writes;
+    this.#checkOpen();
+    if (this.#isPublished && isEqual(root, this.#published)) return;
+    this.#isPublished = false;
+    await this.#publish({ ...this.state, root: root.slice() });
+    this.#published = root;
+    this.#isPublished = true;
+  }
+
+  #readRun(block: number, into: Uint8Array): void {
+    const { blockSize } = this;
+    this.#next.read(block, into);
+    for (let at = 0; at < into.length; at += blockSize, block++) {
+      const bytes = into.subarray(at, at + blockSize);
+      this.#leafHash.hashInto(bytes, this.#digest, 0);
+      if (this.#tree.matches(block, this.#digest)) continue;
+      throw new IntegrityError(
+        block,
+        `Cannot trust block ${block}: it is not what was written there; it ` +
+          "was changed, or is an old copy",
+      );
+    }
+  }
+
+  #checkAccess(block: number, byteLength: number): void {
+    this.#checkOpen();
+    checkRange(this, block, byteLength);
+  }
+
+  #checkOpen(): void {
+    if (!this.#closed) return;
+    throw new DeviceError("EBADF", "Cannot access the device: it is closed");
+  }
+
+  #noted(error: unknown): unknown {
+    if (error instanceof IntegrityError) {
+      this.#failures++;
+      this.#log(error.message);
+    }
+    return error;
+  }
+}
+
+function isEqual(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
+
+/** What both kinds of verified devices need. */
+export interface VerityState extends VerityReports {
+  /** The trusted state. */
+  state: TrustedState;
+  /** Size of the cache of tree nodes, in bytes; 32 MiB if absent. */
+  treeCache?: number;
+}
+
+/**
+ * A verified device with the original's tree, an array of all nodes in
+ * `tree`. Without a key its hashes are plain ones, and only the root protects.
+ * Both files become the device's to close, unless this throws:
+ * {@link IntegrityError} if their sizes are not those of the trusted state,
+ * {@link DeviceError} `EINVAL` if that does not fit the device.
+ */
+export function openOriginalVerity(
+  next: BlockDevice,
+  tree: ByteFile,
+  options: VerityState & { key: Uint8Array | null },
+): VerityDevice {
+  const { key, state: { algorithm, leafCount } } = options;
+  return openVerity(next, tree, {
+    ...options,
+    layout: arrayLayout(leafCount, DIGEST_BYTES[algorithm]),
+    nodeHash: createBlockHash(algorithm, key),
+    leafHash: createBlockHash(algorithm, key),
+    leafKey: key,
+  });
+}
+
+/**
+ * A verified device of our own, with a tree of pages in `tree`; throws as
+ * {@link openOriginalVerity} does.
+ */
+export function openPagedVerity(
+  next: BlockDevice,
+  tree: ByteFile,
+  options: VerityState & { leafKey: Uint8Array; nodeKey: Uint8Array },
+): VerityDevice {
+  const { leafKey, nodeKey, state: { algorithm, leafCount } } = options;
+  return openVerity(next, tree, {
+    ...options,
+    layout: pagedLayout(leafCount),
+    nodeHash: createHmac(algorithm, nodeKey),
+    leafHash: createHmac(algorithm, leafKey),
+    leafKey,
+  });
+}
+
+function openVerity(
+  next: BlockDevice,
+  file: ByteFile,
+  options: VerityState & {
+    layout: TreeLayout;
+    nodeHash: BlockHash;
+    leafHash: BlockHash;
+    leafKey: Uint8Array | null;
+  },
+): VerityDevice {
+  const { state, layout, nodeHash, leafHash, treeCache: cacheSize } = options;
+  const { algorithm, blockSize, root } = state;
+  try {
+    if (blockSize !== next.blockSize) {
+      throw new DeviceError(
+        "EINVAL",
+        `Cannot verify blocks of ${next.blockSize} bytes: the trusted state ` +
+          `is of blocks of ${blockSize} bytes`,
+      );
+    }
+    const tree = new MerkleTree(file, { layout, nodeHash, root, cacheSize });
+    const { leafKey, publish, log } = options;
+    return new VerityDevice(next, {
+      tree,
+      leafHash,
+      leafKey,
+      algorithm,
+      publish,
+      log,
+    });
+  } catch (error) {
+    nodeHash.wipe();
+    leafHash.wipe();
+    throw error;
+  }
+}
+
+/** Size of the tree file of a device of our own, in bytes. */
+export function pagedTreeBytes(leafCount: number): number {
+  return pagedLayout(leafCount).fileSize;
+}
