@@ -4,12 +4,10 @@
  * @module
  */
 
-import {
-  type Filesystem,
-  type FormatOptions,
-  FsError,
-  type Timestamp,
-} from "../fs/mod.ts";
+import type { CipherName } from "../bd/crypt.ts";
+import { parseCipher } from "../bd/original/device_spec.ts";
+import { parseUuid } from "../bd/uuid.ts";
+import type { FormatOptions, Timestamp } from "../fs/mod.ts";
 import {
   type Command,
   command,
@@ -22,23 +20,31 @@ import {
   toggle,
   type Values,
 } from "./cli.ts";
-import { PathError, UsageError } from "./errors.ts";
 import {
-  contentBytes,
-  fillFromTree,
-  isDirectory,
-  measureTree,
-} from "./fill_from_tree.ts";
+  type Contents,
+  explainFull,
+  makeOfTree,
+  NOTHING,
+  planFor,
+  type SizeSettings,
+} from "./contents.ts";
+import {
+  encryptBlank,
+  type Encryption,
+  readEncryption,
+} from "./encrypt_image.ts";
+import { PathError, UsageError } from "./errors.ts";
+import { isDirectory } from "./fill_from_tree.ts";
 import { fillFromTar, measureTar } from "./fill_from_tar.ts";
 import { type HostNode, walkHostTree } from "./host_tree.ts";
-import { planVolume, SizeEstimate } from "./image_size.ts";
-import { checkTarget, makeImage } from "./new_image.ts";
-import { FullError } from "./full_error.ts";
+import { SizeEstimate } from "./image_size.ts";
+import { checkTarget } from "./new_file.ts";
+import { makeImage } from "./new_image.ts";
 import { Progress } from "./progress.ts";
+import { secretText } from "./secret.ts";
 import { TarReader } from "./tar.ts";
 import { TarError } from "./tar_header.ts";
 import { STDIN, TarFile } from "./tar_file.ts";
-import { parseUuid } from "./uuid.ts";
 
 /**
  * UUID and hash seed of reproducible images that are given none: random once,
@@ -46,12 +52,16 @@ import { parseUuid } from "./uuid.ts";
  */
 const REPRODUCIBLE_UUID = "7a0e6b52-93c4-4d1f-8b67-5e2c1f40d9a3";
 
+/** How images with a password are encrypted if nothing else is said. */
+const CIPHER_DEFAULT: CipherName = "aes-256-xts";
+
 function inodeSize(value: string): 128 | 256 {
   if (value === "128" || value === "256") return Number(value) as 128 | 256;
   throw new RangeError(`'${value}' is not an inode size: 128 or 256`);
 }
 
-function blockSize(value: string): number {
+/** Reads a size of blocks. */
+export function blockSize(value: string): number {
   const bytes = size(value);
   if (bytes === 1024 || bytes === 2048 || bytes === 4096) return bytes;
   throw new RangeError(`'${value}' is not a block size: 1024, 2048 or 4096`);
@@ -62,7 +72,8 @@ function type(value: string): 2 {
   throw new RangeError(`'${value}' is not supported: only 2, for ext2`);
 }
 
-function label(value: string): string {
+/** Reads a label of a filesystem. */
+export function label(value: string): string {
   if (new TextEncoder().encode(value).length <= 16) return value;
   throw new RangeError(`'${value}' is longer than 16 bytes`);
 }
@@ -95,13 +106,28 @@ const flags = {
     short: "t",
     fallback: "2",
   }),
+  password: option(
+    "SECRET",
+    "Encrypt by this password: file:PATH, env:NAME or fd:N",
+    secretText,
+    "p",
+  ),
+  cipher: option(
+    "CIPHER",
+    `aes-256-cbc, or ${CIPHER_DEFAULT}, the default`,
+    parseCipher,
+    "c",
+  ),
   tar: option("FILE", "Take the files from a tar archive; - is stdin", text),
   reproducible: toggle("Same input, same bytes"),
   force: toggle("Replace an image that exists"),
 };
 
 /** The values of the flags. */
-export type MakefsSettings = Values<typeof flags>;
+export type MakefsSettings = Values<typeof flags> & {
+  /** How the image is encrypted; the password has been read. */
+  encryption?: Encryption;
+};
 
 /** The values of the flags if none is given. */
 export function makefsDefaults(): MakefsSettings {
@@ -125,6 +151,8 @@ export const makefs: Command = command({
     "the image first.",
     "With --reproducible, times of the volume are SOURCE_DATE_EPOCH (or 0), " +
     "UUID and hash seed are fixed, and access times are modification times.",
+    "With --password, the image is encrypted as the original server's " +
+    "bdcrypt is, all of it, and nothing else is ever on the disk.",
     "IMAGE appears only when it is complete. A file name of the host that is " +
     "not UTF-8 cannot be read from DIRECTORY; --tar takes any name.",
   ],
@@ -133,23 +161,59 @@ export const makefs: Command = command({
     if (settings.tar !== undefined && directory !== undefined) {
       throw new UsageError("--tar and DIRECTORY exclude each other");
     }
+    if (settings.cipher !== undefined && settings.password === undefined) {
+      throw new UsageError("--cipher needs a password: -p SECRET");
+    }
+    if (settings.password !== undefined) refuseSpool(settings);
     checkTarget(image, settings.force);
-    if (settings.tar !== undefined) {
-      try {
-        await makeFromTar(image, settings, settings.tar);
-      } catch (error) {
-        const name = settings.tar === "-" ? "standard input" : settings.tar;
-        throw error instanceof TarError ? new PathError(name, error) : error;
-      }
-    } else if (directory !== undefined) {
-      const root = walkHostTree(directory, { follow: true });
-      if (!isDirectory(root)) throw new PathError(directory, "Not a directory");
-      await makeFromTree(image, settings, root);
-    } else {
-      await makeEmpty(image, settings);
+    const encryption = encryptionOf(settings);
+    try {
+      await makeFrom(image, { ...settings, encryption }, directory);
+    } finally {
+      encryption?.key.fill(0);
     }
   },
 });
+
+/** The plaintext of an encrypted image must not get to the disk. */
+function refuseSpool({ tar, size }: MakefsSettings): void {
+  if (tar !== "-" || size !== undefined) return;
+  throw new UsageError(
+    "To find the size of the image, an archive from a pipe would be stored " +
+      "unencrypted: give --size",
+  );
+}
+
+function encryptionOf(settings: MakefsSettings): Encryption | undefined {
+  const { password, cipher = CIPHER_DEFAULT } = settings;
+  if (password === undefined) return undefined;
+  return readEncryption(
+    password,
+    cipher,
+    (message) => console.error(`nextfs makefs: ${message}`),
+  );
+}
+
+async function makeFrom(
+  image: string,
+  settings: MakefsSettings,
+  directory: string | undefined,
+): Promise<void> {
+  if (settings.tar !== undefined) {
+    try {
+      await makeFromTar(image, settings, settings.tar);
+    } catch (error) {
+      const name = settings.tar === "-" ? "standard input" : settings.tar;
+      throw error instanceof TarError ? new PathError(name, error) : error;
+    }
+  } else if (directory !== undefined) {
+    const root = walkHostTree(directory, { follow: true });
+    if (!isDirectory(root)) throw new PathError(directory, "Not a directory");
+    await makeFromTree(image, settings, root);
+  } else {
+    await makeEmpty(image, settings);
+  }
+}
 
 async function makeEmpty(
   image: string,
@@ -158,7 +222,7 @@ async function makeEmpty(
   if (settings.size === undefined) {
     throw new UsageError("An empty image needs a size: --size 128M");
   }
-  await make(image, settings, { bytes: 0, fill: () => Promise.resolve() });
+  await make(image, settings, NOTHING);
 }
 
 /** Makes an image of a tree of the host that has been walked. */
@@ -168,29 +232,16 @@ export async function makeFromTree(
   root: HostNode,
 ): Promise<void> {
   const { reproducible } = settings;
-  const fill: Fill = (volume, progress) =>
-    fillFromTree(volume, root, { progress, reproducible });
-  const bytes = contentBytes(root);
-  const estimate = estimateTree(root, settings, { logical: false });
-  try {
-    await make(image, settings, { bytes, fill, estimate });
-  } catch (error) {
-    const full = error instanceof PathError && error.cause instanceof FullError;
-    if (settings.size !== undefined || !full) throw error;
-    // A host that compresses stores fewer blocks than its files have.
-    const estimate = estimateTree(root, settings, { logical: true });
-    await make(image, settings, { bytes, fill, estimate });
-  }
+  const options = { ...sizeSettings(settings), reproducible };
+  await makeOfTree(
+    root,
+    options,
+    (contents) => make(image, settings, contents),
+  );
 }
 
-function estimateTree(
-  root: HostNode,
-  settings: MakefsSettings,
-  options: { logical: boolean },
-): SizeEstimate {
-  const estimate = new SizeEstimate(settings["block-size"]);
-  measureTree(root, estimate, options);
-  return estimate;
+function sizeSettings(settings: MakefsSettings): SizeSettings {
+  return { blockSize: settings["block-size"], size: settings.size };
 }
 
 async function makeFromTar(
@@ -217,7 +268,7 @@ async function makeFromTar(
 function tarFill(
   settings: MakefsSettings,
   source: TarFile | typeof STDIN,
-): Fill {
+): Contents["fill"] {
   return (volume, progress) =>
     fillFromTar(volume, new TarReader(source), {
       progress,
@@ -226,28 +277,18 @@ function tarFill(
     });
 }
 
-/** Puts files into a new volume. */
-type Fill = (volume: Filesystem, progress: Progress) => Promise<void>;
-
 async function make(
   image: string,
   settings: MakefsSettings,
-  { bytes, fill, estimate }: {
-    bytes: number;
-    fill: Fill;
-    estimate?: SizeEstimate;
-  },
+  contents: Contents,
 ): Promise<void> {
-  const size = settings["block-size"];
+  const blockSize = settings["block-size"];
   const options = formatOptions(settings);
-  const plan = settings.size === undefined
-    ? planVolume(estimate!, size, options)
-    : {
-      blockCount: Math.floor(settings.size / size),
-      inodeCount: settings.inodes ?? inodesFor(settings.size, estimate),
-    };
+  const plan = planFor(contents, sizeSettings(settings), options);
   // From here to the end, a signal leaves nothing behind.
-  using progress = new Progress(bytes);
+  const { encryption } = settings;
+  const zeros = encryption ? plan.blockCount * blockSize : 0;
+  using progress = new Progress(contents.bytes + zeros);
   try {
     await makeImage(
       {
@@ -255,26 +296,16 @@ async function make(
         ...plan,
         path: image,
         force: settings.force,
-        blockSize: size,
+        blockSize,
+        layer: encryption &&
+          ((stored) => encryptBlank(stored, encryption, progress)),
       },
-      (volume) => fill(volume, progress),
+      (volume) => contents.fill(volume, progress),
       () => progress.rest(),
     );
   } catch (error) {
-    if (error instanceof FullError) throw new PathError(image, error);
-    const full = error instanceof FsError && error.code === "ENOSPC";
-    if (!full || settings.size === undefined) throw error;
-    throw new PathError(
-      image,
-      "No space left on device: give a larger --size, or none",
-    );
+    throw explainFull(error, image, sizeSettings(settings));
   }
-}
-
-/** More inodes than the format gives by default, if the files need them. */
-function inodesFor(size: number, estimate?: SizeEstimate): number | undefined {
-  const needed = Math.ceil((estimate?.inodes ?? 0) * 1.05) + 16;
-  return needed > size / 16384 ? needed : undefined;
 }
 
 function formatOptions(settings: MakefsSettings): FormatOptions {

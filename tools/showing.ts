@@ -19,7 +19,7 @@ import { attributeFields, nameFields } from "./remote_json.ts";
 import { CONNECT, type Session, withSession } from "./session.ts";
 import { humanSize } from "./sizes.ts";
 import { fullTime } from "./times.ts";
-import { formatUuid } from "./uuid.ts";
+import { formatUuid } from "../bd/uuid.ts";
 
 /** The command `cat`. */
 export const cat: Command = command({
@@ -30,7 +30,7 @@ export const cat: Command = command({
   flags: CONNECT,
   example: "nextfs cat --connect unix:files.img.sock /README.md",
   run: (values, paths) =>
-    withSession("cat", values.connect, async ({ files, output, reporter }) => {
+    withSession("cat", values, async ({ files, output, reporter }) => {
       for (const path of paths) {
         await reporter.attempt(path, async () => {
           for await (const chunk of files.readFile(path)) output.data(chunk);
@@ -53,7 +53,7 @@ export const stat: Command = command({
   },
   example: "nextfs stat --connect unix:files.img.sock /README.md",
   run: (values, paths) =>
-    withSession("stat", values.connect, async (session) => {
+    withSession("stat", values, async (session) => {
       const { files, output, reporter } = session;
       const json: unknown[] = [];
       for (const path of paths) {
@@ -122,7 +122,7 @@ export const df: Command = command({
   },
   example: "nextfs df -h --connect unix:files.img.sock",
   run: (values) =>
-    withSession("df", values.connect, async (session) => {
+    withSession("df", values, async (session) => {
       const { files, output, endpoint } = session;
       const statistics = await files.statfs();
       if (values.json) {

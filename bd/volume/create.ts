@@ -1,0 +1,248 @@
+/**
+ * New volumes, which appear under their names only when they are complete.
+ *
+ * @module
+ */
+
+import { DeviceError } from "../block_device.ts";
+import {
+  type KeySlotOptions,
+  makeKeySlot,
+  MASTER_KEY_BYTES,
+  type Secret,
+} from "../keys/key_slot.ts";
+import { HostFile } from "../std.ts";
+import { randomUuid, uuidBytes } from "../uuid.ts";
+import { pagedTreeBytes } from "../verity.ts";
+import { Anchor, ANCHOR_BYTES } from "./anchor.ts";
+import {
+  BLOCK_COUNT_MAX,
+  BLOCK_SIZES,
+  type Descriptor,
+  descriptorDigest,
+  type DeviceKind,
+  FORMAT,
+  formatDescriptor,
+  hasKey,
+  hasTree,
+  type KeyedDescriptor,
+  signDescriptor,
+} from "./descriptor.ts";
+import { VOLUME_FILES, VolumeDirectory } from "./directory.ts";
+import { syncDirectory, writeFileDurably } from "./files.ts";
+import { Unlocked } from "./unlock.ts";
+import { type OpenedVolume, openUnlocked } from "./volume.ts";
+
+/** What a new volume is to be. */
+export interface CreateVolumeOptions {
+  /** Kind of its device. */
+  device: DeviceKind;
+  /** Size of a block, in bytes: 1024, 2048 or 4096. */
+  blockSize: number;
+  /** Number of blocks, at most 2^32 - 1. */
+  blockCount: number;
+  /** What will open it; its bytes are overwritten. None for `"std"`. */
+  secret?: Secret;
+  /** The key slot of the secret; scrypt parameters for a passphrase. */
+  slot?: Partial<KeySlotOptions>;
+  /** Its id, a UUID; a random one if absent. */
+  id?: string;
+  /** Size of the cache of hash tree nodes while it is filled, in bytes. */
+  treeCache?: number;
+  /**
+   * Puts something into the new device, which reads as zeros, flushes it and
+   * may close it. Nothing is put in if absent.
+   */
+  fill?: (volume: OpenedVolume) => Promise<void>;
+}
+
+/**
+ * Makes a volume in a new directory at `path`, or in an empty one. It takes
+ * its name when it is filled, and durable; if anything fails before, nothing
+ * of it is left.
+ *
+ * Throws `DeviceError` `EINVAL` if something is at `path` already or if the
+ * host cannot hold so large a file, and `RangeError` for options that make no
+ * volume.
+ */
+export async function createVolume(
+  path: string,
+  options: CreateVolumeOptions,
+): Promise<void> {
+  const place = path.replace(/(?<=[^/])\/+$/, "");
+  const partial = `${place}.partial-${Deno.pid}`;
+  try {
+    checkPlace(place);
+    Deno.mkdirSync(partial, { mode: 0o700 });
+    try {
+      await makeVolume(partial, options);
+      syncDirectory(partial);
+      // It fails if something has come to this place meanwhile.
+      Deno.renameSync(partial, place);
+      syncDirectory(`${place}/..`);
+    } catch (error) {
+      removeTree(partial);
+      throw error;
+    }
+  } finally {
+    options.secret?.bytes.fill(0);
+  }
+}
+
+/** Throws `DeviceError` unless a new volume may be made at `path`. */
+export function checkPlace(path: string): void {
+  try {
+    if (Deno.readDirSync(path)[Symbol.iterator]().next().done) return;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    if (!(error instanceof Deno.errors.NotADirectory)) throw error;
+  }
+  throw new DeviceError(
+    "EINVAL",
+    `${path}: already exists; a new volume needs a new directory, or an empty one`,
+  );
+}
+
+async function makeVolume(
+  path: string,
+  options: CreateVolumeOptions,
+): Promise<void> {
+  checkOptions(options);
+  const { id = randomUuid() } = options;
+  using unlocked = newKeys(id, options);
+  const descriptor = describe(id, options, unlocked);
+  const { blockSize, blockCount } = descriptor;
+  await makeFile(`${path}/${VOLUME_FILES.image}`, blockCount * blockSize);
+  if (hasTree(descriptor)) {
+    await makeFile(`${path}/${VOLUME_FILES.tree}`, pagedTreeBytes(blockCount));
+  }
+  if (unlocked && hasKey(descriptor)) {
+    await makeAnchor(path, descriptor, unlocked);
+  }
+  const bytes = formatDescriptor(descriptor);
+  writeFileDurably(`${path}/${VOLUME_FILES.descriptor}`, bytes);
+  if (options.fill) await fill(path, { descriptor, unlocked }, options);
+}
+
+function checkOptions(options: CreateVolumeOptions): void {
+  const { device, blockSize, blockCount, secret } = options;
+  const check = (holds: boolean, rule: string): void => {
+    if (!holds) throw new RangeError(`Cannot make a volume: ${rule}`);
+  };
+  check(
+    BLOCK_SIZES.some((size) => size === blockSize),
+    `blocks of ${blockSize} bytes; use ${BLOCK_SIZES.join(", ")}`,
+  );
+  check(
+    Number.isInteger(blockCount) && blockCount > 0 &&
+      blockCount <= BLOCK_COUNT_MAX,
+    `${blockCount} blocks; use 1 to ${BLOCK_COUNT_MAX}`,
+  );
+  check(device !== "std" || !secret, "the device std has no key");
+  check(device === "std" || !!secret, `the device ${device} needs a key`);
+}
+
+/** A new master key, and the key slot of the secret; null without one. */
+function newKeys(
+  id: string,
+  { secret, slot }: CreateVolumeOptions,
+): Unlocked | null {
+  if (!secret) return null;
+  const masterKey = crypto.getRandomValues(new Uint8Array(MASTER_KEY_BYTES));
+  try {
+    const made = makeKeySlot(masterKey, secret, { id: 0, ...slot });
+    return new Unlocked(masterKey, id, made);
+  } catch (error) {
+    masterKey.fill(0);
+    throw error;
+  }
+}
+
+/** The descriptor of a new volume. */
+function describe(
+  id: string,
+  { device, blockSize, blockCount }: CreateVolumeOptions,
+  unlocked: Unlocked | null,
+): Descriptor {
+  if (device === "std" || !unlocked) {
+    return { nextfs: FORMAT, id, device: "std", blockSize, blockCount };
+  }
+  const keys = [unlocked.slot];
+  const unsigned = {
+    nextfs: FORMAT,
+    id,
+    device,
+    blockSize,
+    blockCount,
+    keys,
+  } as const;
+  return signDescriptor(unsigned, unlocked.keys.get("descriptor"));
+}
+
+async function fill(
+  path: string,
+  what: { descriptor: Descriptor; unlocked: Unlocked | null },
+  options: CreateVolumeOptions,
+): Promise<void> {
+  using stack = new DisposableStack();
+  const directory = VolumeDirectory.open(path, { exclusive: true });
+  stack.adopt(directory, (one) => one.close());
+  const { treeCache } = options;
+  const volume = await openUnlocked(directory, what, { treeCache });
+  stack.adopt(volume, (one) => one.close());
+  await options.fill!(volume);
+}
+
+/** Makes a file of `byteLength` zeros, which take no space. */
+async function makeFile(path: string, byteLength: number): Promise<void> {
+  let file: HostFile;
+  try {
+    file = HostFile.open(path, { create: byteLength });
+  } catch (error) {
+    // EINVAL or EFBIG; the runtime does not name them for this call.
+    if (!/\(os error (?:22|27)\)/.test(String(error))) throw error;
+    throw new DeviceError(
+      "EINVAL",
+      `The host cannot hold a file of ${byteLength} bytes: make the volume ` +
+        "smaller",
+      { cause: error },
+    );
+  }
+  try {
+    await file.sync();
+  } finally {
+    file.close();
+  }
+}
+
+async function makeAnchor(
+  path: string,
+  descriptor: KeyedDescriptor,
+  { keys }: Unlocked,
+): Promise<void> {
+  const file = HostFile.open(`${path}/${VOLUME_FILES.anchor}`, {
+    create: ANCHOR_BYTES,
+  });
+  try {
+    const anchor = await Anchor.create(file, keys.get("anchor"), {
+      blockSize: descriptor.blockSize,
+      id: uuidBytes(descriptor.id),
+      epoch: crypto.getRandomValues(new Uint8Array(16)),
+      leafCount: descriptor.blockCount,
+      root: new Uint8Array(32),
+      descriptor: descriptorDigest(descriptor),
+      nextDescriptor: new Uint8Array(32),
+    });
+    anchor.close();
+  } finally {
+    file.close();
+  }
+}
+
+function removeTree(path: string): void {
+  try {
+    Deno.removeSync(path, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}

@@ -1,0 +1,209 @@
+/**
+ * The descriptor of a volume: what it is, and the key slots that open it. A
+ * file of JSON that people can read, authenticated where there is a key.
+ *
+ * Everything in it is the host's word until {@link verifyDescriptor} has been
+ * passed: sizes and numbers have bounds, and an unknown field or version is
+ * refused, so that nothing is ever opened by half its rules.
+ *
+ * @module
+ */
+
+import { timingSafeEqual } from "node:crypto";
+import { createHmac, createPlainHash } from "../hmac.ts";
+import {
+  FieldError,
+  type FieldReader,
+  hex,
+  integer,
+  list,
+  object,
+  oneOf,
+  text,
+} from "../json_fields.ts";
+import { KEY_SLOTS_MAX, type KeySlot, keySlot } from "../keys/key_slot.ts";
+import { canonicalJson, type Json } from "./canonical_json.ts";
+import { VolumeIntegrityError } from "./errors.ts";
+
+/** The version of the format that this code reads and writes. */
+export const FORMAT = 1;
+/** Largest size of a descriptor, in bytes. */
+export const DESCRIPTOR_BYTES_MAX = 64 << 10;
+/** Kinds of devices, as a descriptor names them. */
+export const DEVICES = ["std", "crypt", "verity", "vericrypt"] as const;
+/** Sizes of a block, in bytes. */
+export const BLOCK_SIZES = [1024, 2048, 4096] as const;
+/** Most blocks of a volume: ext2 counts them in 32 bits. */
+export const BLOCK_COUNT_MAX = 2 ** 32 - 1;
+
+/** Kind of a device. */
+export type DeviceKind = (typeof DEVICES)[number];
+
+/** What every descriptor says. */
+interface Common {
+  /** Version of the format. */
+  readonly nextfs: typeof FORMAT;
+  /** The volume's own number: a UUID. */
+  readonly id: string;
+  /** Size of a block, in bytes. */
+  readonly blockSize: number;
+  /** Number of blocks. */
+  readonly blockCount: number;
+}
+
+/** The descriptor of a volume without a key. */
+export interface PlainDescriptor extends Common {
+  /** Kind of its device. */
+  readonly device: "std";
+}
+
+/** The descriptor of a volume with a key. */
+export interface KeyedDescriptor extends Common {
+  /** Kind of its device. */
+  readonly device: Exclude<DeviceKind, "std">;
+  /** What opens it, in ascending order of their numbers. */
+  readonly keys: readonly KeySlot[];
+  /** HMAC-SHA-256 of all the rest, in hexadecimal. */
+  readonly mac: string;
+}
+
+/** See the module. */
+export type Descriptor = PlainDescriptor | KeyedDescriptor;
+
+/** Whether the volume has a key; then it has an anchor, too. */
+export function hasKey(descriptor: Descriptor): descriptor is KeyedDescriptor {
+  return descriptor.device !== "std";
+}
+
+/** Whether the volume has a hash tree. */
+export function hasTree({ device }: Descriptor): boolean {
+  return device === "verity" || device === "vericrypt";
+}
+
+/** Whether the volume is encrypted. */
+export function isEncrypted({ device }: Descriptor): boolean {
+  return device === "crypt" || device === "vericrypt";
+}
+
+const COMMON = {
+  nextfs: oneOf([FORMAT]),
+  id: text(36, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
+  device: oneOf(DEVICES),
+  blockSize: oneOf(BLOCK_SIZES),
+  blockCount: integer(1, BLOCK_COUNT_MAX),
+};
+
+const PLAIN = object(COMMON);
+
+const KEYED = object({
+  ...COMMON,
+  keys: list(keySlot, { least: 1, most: KEY_SLOTS_MAX }),
+  mac: hex(32),
+});
+
+/**
+ * Reads a descriptor; its MAC is not checked. Throws
+ * {@link VolumeIntegrityError} for what is none that this version can read.
+ */
+export function parseDescriptor(bytes: Uint8Array): Descriptor {
+  try {
+    const value: unknown = JSON.parse(decode(bytes));
+    checkVersion(value);
+    const { device } = value as { device?: unknown };
+    const reader = (device === "std" ? PLAIN : KEYED) as FieldReader<unknown>;
+    const descriptor = reader(value, "") as Descriptor;
+    if (hasKey(descriptor)) checkOrder(descriptor.keys);
+    return descriptor;
+  } catch (error) {
+    if (error instanceof SyntaxError) throw damaged("not JSON");
+    if (error instanceof FieldError) throw damaged(error.message);
+    throw error;
+  }
+}
+
+function decode(bytes: Uint8Array): string {
+  if (bytes.length > DESCRIPTOR_BYTES_MAX) {
+    throw damaged(`longer than ${DESCRIPTOR_BYTES_MAX} bytes`);
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw damaged("not UTF-8");
+  }
+}
+
+/** A newer format may differ in everything else: its number comes first. */
+function checkVersion(value: unknown): void {
+  if (value === null || typeof value !== "object" || Array.isArray(value)) {
+    throw damaged("not a JSON object");
+  }
+  const { nextfs } = value as { nextfs?: unknown };
+  if (Number.isInteger(nextfs) && nextfs as number > FORMAT) {
+    throw new VolumeIntegrityError(
+      `made by a newer nextfs: format ${nextfs}, and this one knows ${FORMAT}`,
+    );
+  }
+}
+
+function checkOrder(keys: readonly KeySlot[]): void {
+  for (let i = 1; i < keys.length; i++) {
+    if (keys[i].id <= keys[i - 1].id) {
+      throw damaged(`keys[${i}].id: not in ascending order`);
+    }
+  }
+}
+
+function damaged(reason: string): VolumeIntegrityError {
+  return new VolumeIntegrityError(`the descriptor is damaged: ${reason}`);
+}
+
+/** The descriptor as it is stored: JSON for people to read. */
+export function formatDescriptor(descriptor: Descriptor): Uint8Array {
+  const text = `${JSON.stringify(descriptor, null, 2)}\n`;
+  return new TextEncoder().encode(text);
+}
+
+/** What a MAC is over: a descriptor without one. */
+export type UnsignedDescriptor = Omit<KeyedDescriptor, "mac"> & {
+  readonly mac?: undefined;
+};
+
+/** The same descriptor with its MAC, by the 32-byte `key`. */
+export function signDescriptor(
+  descriptor: UnsignedDescriptor,
+  key: Uint8Array,
+): KeyedDescriptor {
+  return { ...descriptor, mac: macOf(descriptor, key).toHex() };
+}
+
+/**
+ * Throws {@link VolumeIntegrityError} unless `descriptor` was signed by `key`.
+ */
+export function verifyDescriptor(
+  descriptor: KeyedDescriptor,
+  key: Uint8Array,
+): void {
+  const expected = macOf({ ...descriptor, mac: undefined }, key);
+  if (timingSafeEqual(expected, Uint8Array.fromHex(descriptor.mac))) return;
+  throw new VolumeIntegrityError(
+    "the descriptor is not authentic: it was changed",
+  );
+}
+
+function macOf(
+  descriptor: UnsignedDescriptor,
+  key: Uint8Array,
+): Uint8Array {
+  const hmac = createHmac("sha256", key);
+  try {
+    return hmac.hash(canonicalJson(descriptor as unknown as Json));
+  } finally {
+    hmac.wipe();
+  }
+}
+
+/** SHA-256 of the descriptor, MAC included: what the anchor holds of it. */
+export function descriptorDigest(descriptor: KeyedDescriptor): Uint8Array {
+  const bytes = canonicalJson(descriptor as unknown as Json);
+  return createPlainHash("sha256").hash(bytes);
+}

@@ -1,0 +1,101 @@
+/**
+ * Small files of the host, read within bounds and replaced as a whole.
+ *
+ * @module
+ */
+
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readSync,
+  renameSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { VolumeIntegrityError } from "./errors.ts";
+
+/**
+ * The contents of a regular file of at most `most` bytes. Throws
+ * {@link VolumeIntegrityError} for a larger one and for what is no file, and
+ * what the runtime throws if it cannot be read. No lock is taken.
+ */
+export function readSmallFile(path: string, most: number): Uint8Array {
+  // To open a named pipe would wait for its other end.
+  if (!statSync(path).isFile()) throw notAFile(path);
+  const file = openSync(path, "r");
+  try {
+    if (!fstatSync(file).isFile()) throw notAFile(path);
+    const bytes = new Uint8Array(most + 1);
+    let length = 0;
+    while (length < bytes.length) {
+      const count = readSync(
+        file,
+        bytes,
+        length,
+        bytes.length - length,
+        length,
+      );
+      if (count === 0) return bytes.slice(0, length);
+      length += count;
+    }
+    throw new VolumeIntegrityError(`${path} is longer than ${most} bytes`);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function notAFile(path: string): VolumeIntegrityError {
+  return new VolumeIntegrityError(`${path} is not a regular file`);
+}
+
+/** Makes a file of `bytes`, or replaces one, on stable storage. */
+export function writeFileDurably(path: string, bytes: Uint8Array): void {
+  const file = openSync(path, "w", 0o600);
+  try {
+    for (let done = 0; done < bytes.length;) {
+      done += writeSync(file, bytes, done, bytes.length - done);
+    }
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/**
+ * Replaces the file `name` of `directory` by one of `bytes`: whoever looks,
+ * even after a crash, finds the one or the other.
+ */
+export function replaceFile(
+  directory: string,
+  name: string,
+  bytes: Uint8Array,
+): void {
+  // Its name is always the same: what a crash leaves behind is written over.
+  const next = `${directory}/${name}.next`;
+  writeFileDurably(next, bytes);
+  renameSync(next, `${directory}/${name}`);
+  syncDirectory(directory);
+}
+
+/** Makes the names in a directory durable. */
+export function syncDirectory(path: string): void {
+  const directory = openSync(path, "r");
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+/** Whether something is at `path`. A link counts, wherever it leads. */
+export function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * What can be said about a volume without opening it: everything but secrets.
+ *
+ * No lock is taken, so that a volume can be looked at while it is served.
+ *
+ * @module
+ */
+
+import { createHmac } from "../hmac.ts";
+import type { KeySlot, Secret } from "../keys/key_slot.ts";
+import { ANCHOR_BYTES, type AnchorState, latestAnchor } from "./anchor.ts";
+import {
+  type Descriptor,
+  DESCRIPTOR_BYTES_MAX,
+  hasKey,
+  hasTree,
+  parseDescriptor,
+} from "./descriptor.ts";
+import { isVolume, VOLUME_FILES, type VolumeFile } from "./directory.ts";
+import { NotAVolumeError, VolumeIntegrityError } from "./errors.ts";
+import { exists, readSmallFile } from "./files.ts";
+import {
+  COMMITTED,
+  isReplacementBegun,
+  isReplacementPending,
+} from "./replacement.ts";
+import { checkAnchor } from "./unlock.ts";
+import { openError, unlockBy } from "./volume.ts";
+
+/** Sizes of a file of the host, in bytes. */
+export interface FileSizes {
+  /** As it can be read. */
+  readonly size: number;
+  /** What it takes on the disk. */
+  readonly stored: number;
+}
+
+/** What there is to say about a volume. */
+export interface VolumeInfo {
+  /** What it is. */
+  readonly descriptor: Descriptor;
+  /** Its key slots; none without a key. */
+  readonly slots: readonly KeySlot[];
+  /** Its present state; null without a key, or if there is none. */
+  readonly anchor: AnchorState | null;
+  /** True if a key vouches for descriptor and anchor; else the host does. */
+  readonly isAuthentic: boolean;
+  /** The sizes of its files; null for one that is missing. */
+  readonly files: Partial<Record<VolumeFile, FileSizes | null>>;
+  /** Whether a new master key is on its way: not at all, or how far. */
+  readonly rekey: "none" | "begun" | "committed";
+}
+
+/**
+ * Looks at the volume at `path`. If `secret` can be asked, its bytes are
+ * overwritten, and what is said is authentic. Throws `NotAVolumeError`,
+ * `WrongKeyError` and {@link VolumeIntegrityError}.
+ */
+export async function inspectVolume(
+  path: string,
+  secret?: () => Promise<Secret>,
+): Promise<VolumeInfo> {
+  if (!isVolume(path)) throw new NotAVolumeError(`${path}: not a volume`);
+  try {
+    const bytes = readSmallFile(
+      place(path, "descriptor"),
+      DESCRIPTOR_BYTES_MAX,
+    );
+    const descriptor = parseDescriptor(bytes);
+    const anchor = hasKey(descriptor)
+      ? await inspectAnchor(path, descriptor, secret)
+      : null;
+    return {
+      descriptor,
+      slots: hasKey(descriptor) ? descriptor.keys : [],
+      anchor,
+      isAuthentic: hasKey(descriptor) && secret !== undefined,
+      files: sizesOf(path, descriptor),
+      rekey: rekeyState(path),
+    };
+  } catch (error) {
+    throw openError(path, error);
+  }
+}
+
+async function inspectAnchor(
+  path: string,
+  descriptor: Extract<Descriptor, { mac: string }>,
+  secret: (() => Promise<Secret>) | undefined,
+): Promise<AnchorState | null> {
+  const file = place(path, "anchor");
+  const bytes = exists(file)
+    ? readSmallFile(file, ANCHOR_BYTES)
+    : new Uint8Array();
+  if (!secret) return latestAnchor(bytes, null);
+  using unlocked = await unlockBy(descriptor, secret);
+  const mac = createHmac("sha256", unlocked.keys.get("anchor"));
+  try {
+    const state = latestAnchor(bytes, mac);
+    if (!state) throw new VolumeIntegrityError("the anchor is not authentic");
+    checkAnchor(state, descriptor);
+    return state;
+  } finally {
+    mac.wipe();
+  }
+}
+
+/** Where a file is, even while those of a new master key are being moved. */
+function place(path: string, file: VolumeFile): string {
+  const name = VOLUME_FILES[file];
+  const moving = `${path}/${COMMITTED}/${name}`;
+  return exists(moving) ? moving : `${path}/${name}`;
+}
+
+function sizesOf(path: string, descriptor: Descriptor): VolumeInfo["files"] {
+  const names: VolumeFile[] = ["image"];
+  if (hasTree(descriptor)) names.push("tree");
+  if (hasKey(descriptor)) names.push("anchor");
+  return Object.fromEntries(
+    names.map((name) => [name, fileSizes(place(path, name))]),
+  );
+}
+
+function fileSizes(path: string): FileSizes | null {
+  try {
+    const { size, blocks } = Deno.statSync(path);
+    return { size, stored: blocks === null ? size : blocks * 512 };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}
+
+function rekeyState(path: string): VolumeInfo["rekey"] {
+  if (isReplacementPending(path)) return "committed";
+  return isReplacementBegun(path) ? "begun" : "none";
+}

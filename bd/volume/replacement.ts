@@ -1,0 +1,51 @@
+/**
+ * The replacement of all files of a volume at once, by those of another that
+ * was made in a directory inside of it.
+ *
+ * While it is being made, the other volume is in `rekey/`. Its renaming to
+ * `rekeyed/` is the moment from which it counts. Then its files are moved over
+ * the old ones, one by one, and the empty directory is removed. Whoever opens
+ * the volume and finds `rekeyed/` completes the moves first: each of them can
+ * be repeated, and in whichever order they become durable, what is left to be
+ * moved is still in `rekeyed/`.
+ *
+ * @module
+ */
+
+import { exists, syncDirectory } from "./files.ts";
+
+/** Where the other volume is made. */
+export const REPLACEMENT = "rekey";
+/** Where it is from the moment on in which it counts. */
+export const COMMITTED = "rekeyed";
+/** What is moved. */
+const MOVED = ["image", "tree", "anchor", "volume.json"];
+
+/** Whether a replacement was committed and is not complete. */
+export function isReplacementPending(volume: string): boolean {
+  return exists(`${volume}/${COMMITTED}`);
+}
+
+/** Whether a replacement was begun and not committed. */
+export function isReplacementBegun(volume: string): boolean {
+  return exists(`${volume}/${REPLACEMENT}`);
+}
+
+/** Makes the volume in `rekey/`, whole and durable, the one that counts. */
+export function commitReplacement(volume: string): void {
+  Deno.renameSync(`${volume}/${REPLACEMENT}`, `${volume}/${COMMITTED}`);
+  syncDirectory(volume);
+}
+
+/** Moves what was committed over the old files. */
+export function finishReplacement(volume: string): void {
+  const committed = `${volume}/${COMMITTED}`;
+  for (const name of MOVED) {
+    if (!exists(`${committed}/${name}`)) continue;
+    Deno.renameSync(`${committed}/${name}`, `${volume}/${name}`);
+  }
+  syncDirectory(volume);
+  syncDirectory(committed);
+  Deno.removeSync(committed, { recursive: true });
+  syncDirectory(volume);
+}

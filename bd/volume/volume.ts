@@ -1,0 +1,227 @@
+/**
+ * A volume of our own: a directory with a descriptor, an image and, as its
+ * device needs them, a hash tree and an anchor.
+ *
+ * @module
+ */
+
+import { type BlockDevice, IntegrityError } from "../block_device.ts";
+import { type Secret, WrongKeyError } from "../keys/key_slot.ts";
+import type { VerityDevice } from "../verity.ts";
+import type { Anchor, AnchorChanges } from "./anchor.ts";
+import { assemble, type DeviceOptions, type Layers } from "./assemble.ts";
+import {
+  type Descriptor,
+  descriptorDigest,
+  hasKey,
+  type KeyedDescriptor,
+  parseDescriptor,
+} from "./descriptor.ts";
+import { VolumeDirectory } from "./directory.ts";
+import { VolumeIntegrityError } from "./errors.ts";
+import { unlock, type Unlocked } from "./unlock.ts";
+
+/** How a volume is to be opened. */
+export interface OpenVolumeOptions extends DeviceOptions {
+  /**
+   * Asks for what opens the volume; not called where none is needed. The bytes
+   * it gives are overwritten.
+   */
+  secret?: () => Promise<Secret>;
+}
+
+/** An open volume. */
+export class OpenedVolume {
+  /** Where it is. */
+  readonly path: string;
+  /** What it is: authentic, if the volume has a key. */
+  readonly descriptor: Descriptor;
+  /** Its plaintext blocks. Closing the device closes the volume. */
+  readonly device: BlockDevice;
+  /** The layer that verifies, if there is one. */
+  readonly verity: VerityDevice | null;
+  /** The anchor, where the volume has a key. */
+  readonly anchor: Anchor | null;
+
+  /** Made by {@link openVolume}, of parts that are the volume's to close. */
+  constructor(
+    directory: VolumeDirectory,
+    descriptor: Descriptor,
+    { device, verity, anchor }: Layers,
+  ) {
+    this.path = directory.path;
+    this.descriptor = descriptor;
+    this.verity = verity;
+    this.anchor = anchor;
+    this.device = new VolumeDevice(device, () => {
+      device.close();
+      anchor?.close();
+      directory.close();
+    });
+  }
+
+  /** Gives up the volume without flushing. Again does nothing. */
+  close(): void {
+    this.device.close();
+  }
+}
+
+/** The device of a volume, with which everything else is closed. */
+class VolumeDevice implements BlockDevice {
+  readonly blockSize: number;
+  readonly blockCount: number;
+  readonly readOnly: boolean;
+  readonly #next: BlockDevice;
+  readonly #closeAll: () => void;
+  #open = true;
+
+  constructor(next: BlockDevice, closeAll: () => void) {
+    this.#next = next;
+    this.#closeAll = closeAll;
+    this.blockSize = next.blockSize;
+    this.blockCount = next.blockCount;
+    this.readOnly = next.readOnly;
+  }
+
+  read(block: number, into: Uint8Array): void {
+    this.#next.read(block, into);
+  }
+
+  write(block: number, from: Uint8Array): void {
+    this.#next.write(block, from);
+  }
+
+  admitWrite(block: number): void {
+    this.#next.admitWrite?.(block);
+  }
+
+  flush(): Promise<void> {
+    return this.#next.flush();
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#closeAll();
+  }
+}
+
+/**
+ * Opens the volume in the directory `path`. Everything is opened now and stays
+ * open: the device works when the process has given up every permission.
+ *
+ * Throws `NotAVolumeError` if there is none, `InUseError` if another process
+ * has it, `WrongKeyError`, and {@link VolumeIntegrityError} if it is not as it
+ * was left.
+ *
+ * @example With a key file
+ * ```ts
+ * import { openVolume } from "./volume.ts";
+ *
+ * const volume = await openVolume("vault", {
+ *   secret: async () => ({
+ *     kind: "keyfile",
+ *     bytes: await Deno.readFile("vault.key"),
+ *   }),
+ * });
+ * volume.device.close();
+ * ```
+ */
+export async function openVolume(
+  path: string,
+  options: OpenVolumeOptions = {},
+): Promise<OpenedVolume> {
+  const directory = VolumeDirectory.open(path, {
+    exclusive: !options.readOnly,
+  });
+  try {
+    return await openDirectory(directory, options);
+  } catch (error) {
+    directory.close();
+    throw openError(path, error);
+  }
+}
+
+async function openDirectory(
+  directory: VolumeDirectory,
+  options: OpenVolumeOptions,
+): Promise<OpenedVolume> {
+  const descriptor = parseDescriptor(directory.readDescriptor());
+  if (!hasKey(descriptor)) {
+    return openUnlocked(directory, { descriptor, unlocked: null }, options);
+  }
+  using unlocked = await unlockBy(descriptor, options.secret);
+  return await openUnlocked(directory, { descriptor, unlocked }, options);
+}
+
+/** Asks for the secret, unlocks, and overwrites the secret. */
+export async function unlockBy(
+  descriptor: KeyedDescriptor,
+  ask: (() => Promise<Secret>) | undefined,
+): Promise<Unlocked> {
+  if (!ask) {
+    throw new WrongKeyError("it needs a passphrase or a key file");
+  }
+  const secret = await ask();
+  try {
+    return unlock(descriptor, secret);
+  } finally {
+    secret.bytes.fill(0);
+  }
+}
+
+/**
+ * Opens a volume that has been unlocked already. Its directory becomes the
+ * opened volume's to close, unless this throws.
+ */
+export async function openUnlocked(
+  directory: VolumeDirectory,
+  what: { descriptor: Descriptor; unlocked: Unlocked | null },
+  options: DeviceOptions,
+): Promise<OpenedVolume> {
+  const layers = assemble(directory, what, options);
+  const { descriptor } = what;
+  try {
+    if (layers.anchor && hasKey(descriptor) && !options.readOnly) {
+      const epoch = crypto.getRandomValues(new Uint8Array(16));
+      await settle(layers.anchor, descriptor, { epoch });
+    }
+    return new OpenedVolume(directory, descriptor, layers);
+  } catch (error) {
+    layers.device.close();
+    layers.anchor?.close();
+    throw error;
+  }
+}
+
+/**
+ * Stores `changes`, and that `descriptor` is the present one. If that had been
+ * open, it is stored twice: afterwards no slot of the anchor names the other
+ * descriptor any more.
+ */
+export async function settle(
+  anchor: Anchor,
+  descriptor: KeyedDescriptor,
+  changes: AnchorChanges = {},
+): Promise<void> {
+  const wasOpen = anchor.state.nextDescriptor.some((byte) => byte !== 0);
+  await anchor.store({
+    ...changes,
+    descriptor: descriptorDigest(descriptor),
+    nextDescriptor: new Uint8Array(32),
+  });
+  if (wasOpen) await anchor.store({});
+}
+
+/** The same error, saying which volume it is about. */
+export function openError(path: string, error: unknown): unknown {
+  if (error instanceof WrongKeyError) {
+    return new WrongKeyError(`Cannot open ${path}: ${error.message}`);
+  }
+  if (
+    error instanceof VolumeIntegrityError || error instanceof IntegrityError
+  ) {
+    return new VolumeIntegrityError(`Cannot open ${path}: ${error.message}`);
+  }
+  return error;
+}
