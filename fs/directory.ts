@@ -219,21 +219,43 @@ export function listEntries(
   const entries: DirectoryEntry[] = [];
   const blocks = blockCount(directory);
   const first = Math.floor(cookie / blockSize);
-  const typed = hasTypes(directory);
   for (let i = first; i < blocks && entries.length < limit; i++) {
     leaveBehind(directory, i);
-    // One copy of the block serves all its names.
-    const copy = readBlock(directory, i).slice();
-    walk(directory, i, copy, (block, at, length) => {
-      const ino = INO.get(block, at);
-      if (ino === 0 || i * blockSize + at < cookie) return true;
-      const name = nameAt(block, at);
-      checkName(directory, name);
-      const kind = kindOf(typed ? file_type.get(block, at) : 0);
-      entries.push({ name, ino, kind, cookie: i * blockSize + at + length });
-      return entries.length < limit;
-    });
+    const block = readBlock(directory, i);
+    const options = { cookie, limit: limit - entries.length };
+    for (const entry of entriesInBlock(directory, i, { block, ...options })) {
+      entries.push(entry);
+    }
   }
+  return entries;
+}
+
+/**
+ * Up to `limit` entries of block `i` of `directory`, which holds `block`, from
+ * `cookie` on. Throws {@link CorruptError} if the block breaks a rule.
+ */
+export function entriesInBlock(
+  directory: Inode,
+  i: number,
+  { block, cookie = 0, limit = Infinity }: {
+    block: Uint8Array;
+    cookie?: number;
+    limit?: number;
+  },
+): DirectoryEntry[] {
+  const entries: DirectoryEntry[] = [];
+  const typed = hasTypes(directory);
+  const start = i * block.length;
+  // One copy of the block serves all its names.
+  walk(directory, i, block.slice(), (block, at, length) => {
+    const ino = INO.get(block, at);
+    if (ino === 0 || start + at < cookie) return true;
+    const name = nameAt(block, at);
+    checkName(directory, name);
+    const kind = kindOf(typed ? file_type.get(block, at) : 0);
+    entries.push({ name, ino, kind, cookie: start + at + length });
+    return entries.length < limit;
+  });
   return entries;
 }
 

@@ -6,6 +6,9 @@
  */
 
 export * from "./attributes.ts";
+export * from "./block_owner.ts";
+export type { BlockRun } from "./block_allocator.ts";
+export { findBlockOwners } from "./block_owners.ts";
 export {
   CorruptError,
   type CorruptPlace,
@@ -26,5 +29,6 @@ export {
   SYMLINKS_MAX,
 } from "./paths.ts";
 export type { AtimePolicy } from "./setattr.ts";
+export { settledView } from "./settled_view.ts";
 export { probeBlockSize } from "./superblock.ts";
 export type { VolumeOptions } from "./volume.ts";

@@ -90,7 +90,10 @@ export function requireEntry(directory: Inode, name: Uint8Array): EntryPlace {
  * The inode an entry names. Throws {@link CorruptError} if it is not in use,
  * or is one of those the format keeps for itself.
  */
-export function namedInode(volume: Volume, { ino }: EntryPlace): Inode {
+export function namedInode(
+  volume: Volume,
+  { ino }: Pick<EntryPlace, "ino">,
+): Inode {
   const inode = new Inode(volume, ino);
   const isReserved = ino !== ROOT_INODE && ino < volume.geometry.firstInode;
   if (isReserved || inode.links === 0) {
