@@ -4,29 +4,45 @@
  * @module
  */
 
-import { InUseError } from "./bd/mod.ts";
+import { IntegrityError, InUseError } from "./bd/mod.ts";
 import {
+  NotAVolumeError,
+  VolumeIntegrityError,
+  WrongKeyError,
+} from "./bd/volume/mod.ts";
+import {
+  BadBlocksError,
   BrokenPipeError,
   errorText,
   InterruptedError,
   NoVolumeError,
+  PathError,
   ReportedError,
   UsageError,
 } from "./tools/errors.ts";
 import { EXIT } from "./tools/exit_codes.ts";
+import { giveBackRun } from "./tools/permissions.ts";
 import { findCommand, runCommand } from "./tools/program.ts";
 
 function exitCode(error: unknown): number {
   if (error instanceof UsageError) return EXIT.usage;
   if (error instanceof NoVolumeError) return EXIT.noVolume;
+  if (error instanceof NotAVolumeError) return EXIT.noVolume;
   if (error instanceof InUseError) return EXIT.inUse;
+  if (error instanceof WrongKeyError) return EXIT.wrongKey;
+  if (error instanceof VolumeIntegrityError) return EXIT.integrity;
+  if (error instanceof IntegrityError) return EXIT.integrity;
+  if (error instanceof BadBlocksError) return EXIT.integrity;
   if (error instanceof InterruptedError) return EXIT.interrupted;
   if (error instanceof BrokenPipeError) return EXIT.brokenPipe;
+  // An error of a path says why, and that counts.
+  if (error instanceof PathError && error.cause) return exitCode(error.cause);
   return EXIT.failure;
 }
 
 async function main(args: string[]): Promise<number> {
   let name = "nextfs";
+  giveBackRun(args);
   try {
     const command = findCommand(args[0]);
     if (command) name += ` ${command.name}`;

@@ -42,7 +42,7 @@ export const mkdir: Command = command({
   },
   example: "nextfs mkdir -p --connect unix:files.img.sock /a/b/c",
   run: (values, paths) =>
-    withSession("mkdir", values.connect, async ({ files, reporter }) => {
+    withSession("mkdir", values, async ({ files, reporter }) => {
       for (const path of paths) {
         await reporter.attempt(path, async () => {
           const mode = values.mode ?? 0o755;
@@ -87,7 +87,7 @@ export const rm: Command = command({
   },
   example: "nextfs rm -r --connect unix:files.img.sock /old",
   run: (values, paths) =>
-    withSession("rm", values.connect, async (session) => {
+    withSession("rm", values, async (session) => {
       for (const path of paths) {
         await session.reporter.attempt(path, async () => {
           try {
@@ -173,7 +173,7 @@ export const mv: Command = command({
   },
   example: "nextfs mv --connect unix:files.img.sock /a.txt /docs/b.txt",
   run: (values, operands) =>
-    withSession("mv", values.connect, async (session) => {
+    withSession("mv", values, async (session) => {
       const noReplace = values["no-clobber"];
       await intoTarget(session, operands, async (source, target) => {
         await session.files.rename(source, target, { noReplace });

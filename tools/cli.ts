@@ -50,6 +50,8 @@ export interface Command<F extends Flags = any> {
   most?: number;
   /** Its flags. */
   flags: F;
+  /** Rewrites other forms of its command line before they are read. */
+  translate?: (args: string[]) => string[];
   /** What else there is to say: paragraphs below the flags. */
   notes?: string[];
   /** A command line that works. */

@@ -1,17 +1,20 @@
 /**
- * The demonstration: an image of the project's own files, made once.
+ * The demonstration: an encrypted and verified volume of the project's own
+ * files, made once, with a key file of its own.
  *
  * @module
  */
 
 import { errnoOf } from "./errors.ts";
 import { type HostNode, hostNode, walkHostTree } from "./host_tree.ts";
-import { makeFromTree, makefsDefaults } from "./makefs.ts";
+import { initDefaults, initFromTree } from "./init.ts";
 
 /** Where the demonstration is, and what to try with it. */
 export interface Demo {
-  /** Path of the image. */
-  image: string;
+  /** Path of the volume. */
+  volume: string;
+  /** Path of its key file. */
+  keyfile: string;
   /** Path of the socket it is served on. */
   socket: string;
   /** What to tell the user. */
@@ -19,7 +22,9 @@ export interface Demo {
 }
 
 const DIRECTORY = "demo";
-const IMAGE = `${DIRECTORY}/nextfs.img`;
+const VOLUME = `${DIRECTORY}/volume`;
+const KEY_FILE = `${DIRECTORY}/key`;
+const KEY_BYTES = 32;
 const SOCKET = `${DIRECTORY}/nextfs.sock`;
 const SIZE = 64 << 20;
 
@@ -39,21 +44,34 @@ const PROJECT_FILES = [
   "tools",
 ];
 
-/** Makes the demonstration's image, unless it is there. */
+/** Makes the demonstration's volume, unless it is there. */
 export async function makeDemo(): Promise<Demo> {
-  if (!exists(IMAGE)) {
-    console.log(`Making ${IMAGE} from the project's own files`);
+  if (!exists(VOLUME)) {
+    console.log(`Making ${VOLUME} from the project's own files`);
     Deno.mkdirSync(DIRECTORY, { recursive: true });
-    const settings = { ...makefsDefaults(), size: SIZE, label: "nextfs-demo" };
-    await makeFromTree(IMAGE, settings, projectTree());
+    if (!exists(KEY_FILE)) makeKeyFile(KEY_FILE);
+    const settings = {
+      ...initDefaults(),
+      size: SIZE,
+      label: "nextfs-demo",
+      keyfile: KEY_FILE,
+    };
+    await initFromTree(VOLUME, settings, projectTree());
   }
   const nextfs = `npx -y deno@${Deno.version.deno} task nextfs`;
   return {
-    image: IMAGE,
+    volume: VOLUME,
+    keyfile: KEY_FILE,
     socket: SOCKET,
     advice: "Try in another terminal:\n" +
       `  ${nextfs} ls -l --connect unix:${SOCKET} /`,
   };
+}
+
+function makeKeyFile(path: string): void {
+  const key = crypto.getRandomValues(new Uint8Array(KEY_BYTES));
+  Deno.writeFileSync(path, key, { createNew: true, mode: 0o600 });
+  key.fill(0);
 }
 
 function projectTree(): HostNode {

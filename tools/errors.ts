@@ -34,6 +34,9 @@ export class ReportedError extends Error {
   }
 }
 
+/** Blocks do not verify; each has been reported already. */
+export class BadBlocksError extends ReportedError {}
+
 /** A signal asked the command to stop before it was done. */
 export class InterruptedError extends Error {
   /** The name of the class, for messages. */

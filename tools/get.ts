@@ -59,7 +59,7 @@ export const get: Command = command({
   ],
   example: "nextfs get -r --connect unix:files.img.sock /docs ./docs",
   run: (values, operands) =>
-    withSession("get", values.connect, async (session) => {
+    withSession("get", values, async (session) => {
       const remotes = operands.slice(0, -1);
       const local = operands.at(-1)!;
       if (local === "-") await toStdout(session, remotes);

@@ -59,7 +59,7 @@ export const ls: Command = command({
   ],
   example: "nextfs ls -l --connect unix:files.img.sock /",
   run: (values, operands) =>
-    withSession("ls", values.connect, async (session) => {
+    withSession("ls", values, async (session) => {
       const lister = new Lister(session, values);
       await lister.list(operands.length > 0 ? operands : ["/"]);
     }),
@@ -246,7 +246,7 @@ export const tree: Command = command({
   flags: treeFlags,
   example: "nextfs tree --connect unix:files.img.sock /docs",
   run: (values, operands) =>
-    withSession("tree", values.connect, async (session) => {
+    withSession("tree", values, async (session) => {
       const drawer = new TreeDrawer(session, values);
       await drawer.draw(operands.length > 0 ? operands : ["/"]);
     }),

@@ -32,7 +32,7 @@ export const ln: Command = command({
   },
   example: "nextfs ln -s --connect unix:files.img.sock README.md /link",
   run: (values, operands) =>
-    withSession("ln", values.connect, async (session) => {
+    withSession("ln", values, async (session) => {
       await intoTarget(session, operands, async (source, target) => {
         const { client } = session.files;
         const { symbolic, force } = values;

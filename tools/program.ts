@@ -40,7 +40,11 @@ export async function runCommand(
     );
     return;
   }
-  const { values, operands, help } = parseCommand(command, args.slice(1));
+  const own = args.slice(1);
+  const { values, operands, help } = parseCommand(
+    command,
+    command.translate?.(own) ?? own,
+  );
   if (help) answer(commandHelp(command));
   else await command.run(values, operands);
 }

@@ -63,7 +63,7 @@ export const put: Command = command({
   ],
   example: "nextfs put -r --connect unix:files.img.sock ./docs /",
   run: (values, operands) =>
-    withSession("put", values.connect, async (session) => {
+    withSession("put", values, async (session) => {
       const putter = new Putter(session, values.recursive);
       using signals = new Signals();
       const work = putter.all(operands.slice(0, -1), operands.at(-1)!);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { VerityDevice } from "../bd/verity.ts";
 import { type Filesystem, FsError } from "../fs/mod.ts";
 import { formatEndpoint, Server } from "../rpc/mod.ts";
 import {
@@ -11,14 +12,20 @@ import {
   command,
   endpoint,
   list,
+  option,
   setting,
   size,
+  text,
   toggle,
-  type Values,
 } from "./cli.ts";
-import { errorText, UsageError } from "./errors.ts";
 import { makeDemo } from "./demo.ts";
-import { openImage } from "./open_image.ts";
+import { detach } from "./detach.ts";
+import { errorText, UsageError } from "./errors.ts";
+import { Log } from "./log.ts";
+import { DEVICE_FLAGS, DEVICE_NOTES, openFilesystem } from "./open_device.ts";
+import { translateCommandLine } from "./original_command_line.ts";
+import { giveBackSecretPlaces } from "./permissions.ts";
+import { readServerTls, TLS_SERVER_FLAGS } from "./tls.ts";
 
 /** Least memory for blocks: sixteen of the largest. */
 const CACHE_BYTES_MIN = 64 << 10;
@@ -34,53 +41,86 @@ function cacheSize(value: string): number {
 const flags = {
   listen: list(
     "ENDPOINT",
-    "unix:PATH or tcp:HOST:PORT, once or more (default: unix:IMAGE.sock)",
+    "unix:PATH, tls:HOST:PORT or tcp:HOST:PORT, once or more " +
+      "(default: unix:VOLUME.sock)",
     endpoint,
   ),
   "read-only": toggle("Refuse all changes"),
+  ...DEVICE_FLAGS,
   "cache-size": setting("SIZE", "Memory for blocks", cacheSize, {
     fallback: "64M",
   }),
+  ...TLS_SERVER_FLAGS,
   insecure: toggle("Listen where other machines connect, unencrypted"),
+  "log-file": option("PATH", "Append messages to this file", text, "l"),
+  verbose: toggle("Log connections, too", "v"),
+  detach: toggle("Go on in the background once it listens", "d"),
 };
 
 /** The command. */
 export const serve: Command = command({
   name: "serve",
-  summary: "Serve an image on UNIX sockets and TCP ports",
-  operands: "[IMAGE]",
+  summary: "Serve a volume or an image on UNIX sockets and TCP ports",
+  operands: "[VOLUME | IMAGE]",
   least: 0,
   most: 1,
   flags,
+  translate: (args) => translateCommandLine(args, flags),
   notes: [
-    "Without IMAGE, demo/nextfs.img is served, which is made of the project's " +
+    "Without VOLUME, demo/volume is served, which is made of the project's " +
     "own files the first time.",
+    ...DEVICE_NOTES,
+    "After every flush the trusted state of a verified IMAGE is in the root " +
+    "file, if there is one; it is printed at the end as ROOT of the next " +
+    "start.",
     "SIGTERM and SIGINT end it: requests in progress are answered, all is " +
     "made durable, and the exit code is 0. Otherwise changes are durable " +
     "after five seconds at most, or when a client asks for it.",
+    "The original server's command line is understood as well: [-a] [-b " +
+    "DEVICE] [-d] [-l LOGFILE] [-v] [-Z CACERT CERT PRIVKEY] UDSPATH IMAGE.",
   ],
-  example: "nextfs serve --listen unix:files.sock files.img",
+  example:
+    "nextfs serve --keyfile demo/key --listen unix:demo.sock demo/volume",
   async run(values, operands): Promise<void> {
+    if (values.detach) return await goOnInBackground();
     if (values.listen.length === 0 && operands.length > 0) {
-      checkDefault(`unix:${operands[0]}.sock`);
+      checkDefault(defaultEndpoint(operands[0]));
     }
+    const tls = readServerTls(values);
+    using log = new Log("serve", values["log-file"]);
     const demo = operands.length === 0 ? await makeDemo() : null;
-    const image = demo?.image ?? operands[0];
-    const volume = openImage(image, {
-      readOnly: values["read-only"] || undefined,
-      cacheSize: values["cache-size"],
-    });
-    for (const warning of volume.warnings) log(`${image}: ${warning}`);
-    const endpoints = values.listen.length > 0
+    const path = demo?.volume ?? operands[0];
+    const { filesystem, verity, keepsState } = await openFilesystem(
+      path,
+      demo ? { ...values, keyfile: demo.keyfile } : values,
+      {
+        readOnly: values["read-only"],
+        cacheSize: values["cache-size"],
+        log: log.line,
+      },
+    );
+    giveBackSecretPlaces();
+    const listen = values.listen.length > 0
       ? values.listen
-      : [`unix:${demo?.socket ?? `${image}.sock`}`];
-    await serveUntilSignal(volume, { ...values, listen: endpoints }, () => {
+      : [demo ? `unix:${demo.socket}` : defaultEndpoint(path)];
+    const server = new Server(filesystem, {
+      insecure: values.insecure,
+      tls,
+      log: log.line,
+    });
+    await serveUntilSignal({ filesystem, server, log }, listen, () => {
       if (demo) console.log(demo.advice);
     });
+    if (verity && !keepsState) console.log(`Root: ${rootText(verity)}`);
   },
 });
 
-/** The endpoint that goes with an image's path, which may be too long. */
+/** The endpoint that goes with the path of a volume or image. */
+function defaultEndpoint(path: string): string {
+  return `unix:${path.replace(/\/+$/, "")}.sock`;
+}
+
+/** A path may be too long for the endpoint that goes with it. */
 function checkDefault(value: string): void {
   try {
     endpoint(value);
@@ -89,22 +129,34 @@ function checkDefault(value: string): void {
   }
 }
 
+/** The same command without `--detach`, in a process of its own. */
+function goOnInBackground(): Promise<void> {
+  const args = translateCommandLine(Deno.args.slice(1), flags);
+  return detach(["serve", ...args.filter((arg) => arg !== "--detach")]);
+}
+
+/** ROOT of the next start. */
+function rootText({ state }: VerityDevice): string {
+  return `${state.root.toHex()}@${state.leafCount}`;
+}
+
 async function serveUntilSignal(
-  volume: Filesystem,
-  values: Values<typeof flags>,
+  { filesystem, server, log }: {
+    filesystem: Filesystem;
+    server: Server;
+    log: Log;
+  },
+  endpoints: string[],
   ready: () => void,
 ): Promise<void> {
-  const server = new Server(volume, { insecure: values.insecure, log });
   const ended = signal();
   try {
-    for (const endpoint of values.listen) {
-      await listen(server, endpoint);
-    }
+    for (const endpoint of endpoints) await listen(server, endpoint);
     ready();
-    await syncUntil(volume, ended);
+    await syncUntil(filesystem, ended, log);
   } finally {
     await server.stop();
-    await volume.close();
+    await filesystem.close();
   }
 }
 
@@ -132,8 +184,9 @@ function signal(): Promise<void> {
 
 /** Makes changes durable at intervals, until `ended`. */
 async function syncUntil(
-  volume: Filesystem,
+  filesystem: Filesystem,
   ended: Promise<void>,
+  log: Log,
 ): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const pause = (): Promise<true> =>
@@ -141,16 +194,12 @@ async function syncUntil(
       timer = setTimeout(() => resolve(true), SYNC_INTERVAL_MS);
     });
   while (await Promise.race([ended, pause()])) {
-    if (volume.readOnly) continue;
+    if (filesystem.readOnly) continue;
     try {
-      await volume.sync();
+      await filesystem.sync();
     } catch (error) {
-      log(`Cannot make changes durable: ${errorText(error)}`);
+      log.line(`Cannot make changes durable: ${errorText(error)}`);
     }
   }
   clearTimeout(timer);
-}
-
-function log(message: string): void {
-  console.error(`nextfs serve: ${message}`);
 }

@@ -4,19 +4,24 @@
  * @module
  */
 
-import { connect, RemoteFiles } from "../rpc/mod.ts";
-import { endpoint, type Flag, option } from "./cli.ts";
+import { connect, RemoteFiles, type TlsOptions } from "../rpc/mod.ts";
+import { endpoint, type Flag, option, type Values } from "./cli.ts";
 import { errnoOf, errorText, Reporter, UsageError } from "./errors.ts";
 import { Output } from "./output.ts";
+import { readClientTls, TLS_CLIENT_FLAGS } from "./tls.ts";
 
 /** The flags of every client command. */
-export const CONNECT: { connect: Flag<string | undefined> } = {
-  connect: option(
-    "ENDPOINT",
-    "Server: unix:PATH or tcp:HOST:PORT (default: $NEXTFS_CONNECT)",
-    endpoint,
-  ),
-};
+export const CONNECT:
+  & { connect: Flag<string | undefined> }
+  & typeof TLS_CLIENT_FLAGS = {
+    connect: option(
+      "ENDPOINT",
+      "Server: unix:PATH, tls:HOST:PORT or tcp:HOST:PORT " +
+        "(default: $NEXTFS_CONNECT)",
+      endpoint,
+    ),
+    ...TLS_CLIENT_FLAGS,
+  };
 
 /** What a client command works with. */
 export interface Session {
@@ -36,16 +41,16 @@ export interface Session {
  */
 export async function withSession(
   command: string,
-  given: string | undefined,
+  flags: Values<typeof CONNECT>,
   action: (session: Session) => Promise<void>,
 ): Promise<void> {
-  const chosen = given ?? fromEnvironment();
+  const chosen = flags.connect ?? fromEnvironment();
   if (!chosen) {
     throw new UsageError(
       "Which server? Give --connect ENDPOINT or set NEXTFS_CONNECT",
     );
   }
-  await using client = await dial(chosen);
+  await using client = await dial(chosen, readClientTls(flags));
   const reporter = new Reporter(command);
   const output = new Output();
   const files = new RemoteFiles(client);
@@ -63,9 +68,12 @@ function fromEnvironment(): string | undefined {
   }
 }
 
-async function dial(where: string): ReturnType<typeof connect> {
+async function dial(
+  where: string,
+  tls: TlsOptions | undefined,
+): ReturnType<typeof connect> {
   try {
-    return await connect(where);
+    return await connect(where, { tls });
   } catch (error) {
     const code = errnoOf(error);
     if (code !== "ENOENT" && code !== "ECONNREFUSED") throw error;

@@ -42,7 +42,7 @@ export const chmod: Command = command({
   example: "nextfs chmod -R go-w --connect unix:files.img.sock /docs",
   run: (values, [mode, ...paths]) => {
     const change = usage(() => parseModeChange(mode));
-    return withSession("chmod", values.connect, async (session) => {
+    return withSession("chmod", values, async (session) => {
       await changeAll(session, paths, {
         recursive: values.recursive,
         follow: true,
@@ -68,7 +68,7 @@ export const chown: Command = command({
   example: "nextfs chown 1000:1000 --connect unix:files.img.sock /docs",
   run: (values, [owner, ...paths]) => {
     const changes = usage(() => parseOwner(owner));
-    return withSession("chown", values.connect, async (session) => {
+    return withSession("chown", values, async (session) => {
       await changeAll(session, paths, {
         recursive: values.recursive,
         follow: !values["no-dereference"],
@@ -109,7 +109,7 @@ export const touch: Command = command({
   ],
   example: "nextfs touch --connect unix:files.img.sock /new",
   run: (values, paths) =>
-    withSession("touch", values.connect, async ({ files, reporter }) => {
+    withSession("touch", values, async ({ files, reporter }) => {
       const time = values.date ?? "now";
       const both = values.access === values.modification;
       const changes: AttributeChanges = {
@@ -146,7 +146,7 @@ export const truncate: Command = command({
   run: (values, paths) => {
     const resize = values.size;
     if (!resize) throw new UsageError("Which size? Give --size SIZE");
-    return withSession("truncate", values.connect, async (session) => {
+    return withSession("truncate", values, async (session) => {
       const { files, reporter } = session;
       for (const path of paths) {
         await reporter.attempt(path, async () => {

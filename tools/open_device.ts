@@ -1,0 +1,199 @@
+/**
+ * What a command works on: a volume of ours, or an image that stands alone,
+ * as a device of plaintext blocks.
+ *
+ * @module
+ */
+
+import { type BlockDevice, DeviceError, InUseError } from "../bd/mod.ts";
+import { WrongKeyError } from "../bd/keys/errors.ts";
+import { openOriginal } from "../bd/original/open_original.ts";
+import {
+  type DeviceSpec,
+  parseDeviceSpec,
+  readSecrets,
+  wipeSecrets,
+} from "../bd/original/device_spec.ts";
+import type { VerityDevice } from "../bd/verity.ts";
+import { isVolume, openVolume } from "../bd/volume/mod.ts";
+import { Filesystem, type FilesystemOptions, FsError } from "../fs/mod.ts";
+import { option, setting, size, text, type Values } from "./cli.ts";
+import { errnoOf, NoVolumeError, PathError, UsageError } from "./errors.ts";
+import { readSecret as readOriginalSecret } from "./secret.ts";
+import { readSecret, UNLOCK } from "./unlock.ts";
+
+/** Least memory for tree nodes. */
+const TREE_CACHE_MIN = 64 << 10;
+
+function treeCache(value: string): number {
+  const bytes = size(value);
+  if (bytes >= TREE_CACHE_MIN) return bytes;
+  throw new RangeError(`'${value}' is too little: at least 64K`);
+}
+
+function deviceSpec(value: string): DeviceSpec<string> {
+  return parseDeviceSpec(value);
+}
+
+/** The flags of commands that open a volume or an image. */
+export const DEVICE_FLAGS = {
+  "block-device": option(
+    "DEVICE",
+    "What IMAGE is: bdstd, bdcrypt:SECRET:CIPHER, bdverity:TREE:SECRET:ROOT " +
+      "or bdvericrypt:TREE:SECRET:ROOT:SECRET:CIPHER",
+    deviceSpec,
+    "b",
+  ),
+  "root-file": option(
+    "PATH",
+    "Keep the trusted state of IMAGE in this file",
+    text,
+  ),
+  "tree-cache": setting(
+    "SIZE",
+    "Memory for nodes of the hash tree",
+    treeCache,
+    {
+      fallback: "32M",
+    },
+  ),
+  ...UNLOCK,
+};
+
+/** What there is to say about secrets, for the help. */
+export const DEVICE_NOTES: string[] = [
+  "A VOLUME of ours is a directory that 'nextfs init' made; its passphrase or " +
+  "key comes from --keyfile, --passfile, --extpass, from the file that " +
+  "NEXTFS_PASSFILE names, or from a prompt. An IMAGE is plain unless " +
+  "--block-device says more; SECRET there is file=PATH, env=NAME or fd=N, and " +
+  "ROOT is HEX@LEAVES or file=PATH, a root file.",
+];
+
+/** The values of {@link DEVICE_FLAGS}. */
+export type DeviceValues = Values<typeof DEVICE_FLAGS>;
+
+/** How a device is opened. */
+export interface OpenDeviceOptions {
+  /** Refuse changes. */
+  readOnly: boolean;
+  /** Takes warnings, and a line for each block that fails. */
+  log: (message: string) => void;
+}
+
+/** A device that was opened. */
+export interface OpenedDevice {
+  /** The plaintext blocks; to close it is to close all. */
+  readonly device: BlockDevice;
+  /** The verifying layer, if there is one. */
+  readonly verity: VerityDevice | null;
+  /** Whether it keeps its trusted state itself, as volumes of ours do. */
+  readonly keepsState: boolean;
+}
+
+/**
+ * Opens the volume or image at `path`. Throws {@link NoVolumeError} if there
+ * is none, {@link InUseError}, {@link WrongKeyError}, {@link IntegrityError},
+ * and {@link PathError} for the rest.
+ */
+export async function openDevice(
+  path: string,
+  values: DeviceValues,
+  options: OpenDeviceOptions,
+): Promise<OpenedDevice> {
+  if (!isDirectory(path)) return await openImage(path, values, options);
+  for (const flag of ["block-device", "root-file"] as const) {
+    if (values[flag] === undefined) continue;
+    throw new UsageError(
+      `--${flag} is for images; ${path} is a directory, and a volume knows ` +
+        "what it is",
+    );
+  }
+  if (!isVolume(path)) {
+    throw new NoVolumeError(
+      `${path}: No volume in this directory (make one with 'nextfs init')`,
+    );
+  }
+  const { device, verity } = await openVolume(path, {
+    readOnly: options.readOnly,
+    treeCache: values["tree-cache"],
+    secret: () => readSecret(values, { prompt: `Passphrase of ${path}: ` }),
+    log: options.log,
+  });
+  return { device, verity, keepsState: true };
+}
+
+async function openImage(
+  path: string,
+  values: DeviceValues,
+  options: OpenDeviceOptions,
+): Promise<OpenedDevice> {
+  const warn = options.log;
+  const spec = readSecrets(
+    values["block-device"] ?? { device: "bdstd", crypt: null, verity: null },
+    (secret, what) => readOriginalSecret(secret, { what, warn }),
+  );
+  try {
+    const { device, verity, warnings } = await openOriginal(path, spec, {
+      readOnly: options.readOnly,
+      treeCache: values["tree-cache"],
+      rootFile: values["root-file"],
+      log: options.log,
+    });
+    for (const warning of warnings) warn(warning);
+    return { device, verity, keepsState: false };
+  } catch (error) {
+    throw openingError(path, error);
+  } finally {
+    wipeSecrets(spec);
+  }
+}
+
+/** A filesystem on a device that was opened. */
+export interface OpenedFilesystem extends OpenedDevice {
+  /** The engine; to close it is to close all. */
+  readonly filesystem: Filesystem;
+}
+
+/**
+ * Opens the volume or image at `path` as a filesystem; throws what
+ * {@link openDevice} throws.
+ */
+export async function openFilesystem(
+  path: string,
+  values: DeviceValues,
+  options: OpenDeviceOptions & FilesystemOptions,
+): Promise<OpenedFilesystem> {
+  const opened = await openDevice(path, values, options);
+  try {
+    const filesystem = Filesystem.open(opened.device, options);
+    for (const warning of filesystem.warnings) {
+      options.log(`${path}: ${warning}`);
+    }
+    return { ...opened, filesystem };
+  } catch (error) {
+    opened.device.close();
+    throw new PathError(path, error);
+  }
+}
+
+/** An error of opening `path`, as the user should see it. */
+function openingError(path: string, error: unknown): unknown {
+  if (error instanceof FsError) {
+    return new NoVolumeError(`${path}: ${error.message}`);
+  }
+  const isClear = [DeviceError, InUseError, WrongKeyError, UsageError]
+    .some((kind) => error instanceof kind);
+  return isClear ? error : new PathError(path, error);
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw new PathError(path, error);
+    throw new NoVolumeError(
+      `${path}: No such volume or image (make one with 'nextfs init ${path}' ` +
+        `or 'nextfs makefs -s 128M ${path} [DIRECTORY]')`,
+    );
+  }
+}
