@@ -121,6 +121,7 @@ export type Need =
   | "e2fsprogs"
   | "loop mounts"
   | "node"
+  | "openssl"
   | "python3"
   | "setfattr"
   | "setfacl";
@@ -128,6 +129,7 @@ export type Need =
 const PROBES: Record<Need, () => Promise<string | null>> = {
   "e2fsprogs": () => probe("mke2fs", "-V"),
   "node": () => probe("node", "--version"),
+  "openssl": () => probe("openssl", "version"),
   "python3": () => probe("python3", "--version"),
   "setfattr": () => probe("setfattr", "--version"),
   "setfacl": () => probe("setfacl", "--version"),
