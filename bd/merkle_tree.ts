@@ -30,18 +30,11 @@ import {
   UnreadableTreeError,
 } from "./tree_errors.ts";
 import { BOUND, TreeCache, type Unit, VERIFIED } from "./tree_cache.ts";
-import {
-  levelOf,
-  PAGE_BYTES,
-  PAGE_FANOUT,
-  type TreeLayout,
-} from "./tree_layout.ts";
+import { levelOf, type TreeLayout } from "./tree_layout.ts";
+import { UnusedScan } from "./unused_scan.ts";
 
 /** Size of the cache of nodes where none is given, in bytes. */
 export const TREE_CACHE_DEFAULT = 32 << 20;
-
-/** Bytes of the tree that are read at a time to look for zeros. */
-const SCAN_BYTES = 1 << 20;
 
 /** How a tree is opened. */
 export interface MerkleTreeOptions {
@@ -75,11 +68,12 @@ export class MerkleTree {
   readonly #root: Uint8Array;
   readonly #computed: Uint8Array;
   readonly #path: number[] = [];
+  /** The slot of the node that was last asked for, in its unit. */
+  #slot = 0;
   /** Leaves changed since the last fold, by node number. */
   readonly #changed: Set<number> = new Set();
   #hashed = 0;
-  /** Pages that {@link MerkleTree.checkUnused} looks at. */
-  #scan: Uint32Array | null = null;
+  #unused: UnusedScan | null = null;
 
   /**
    * Opens the tree in `file`, which becomes the tree's to close unless this
@@ -127,12 +121,11 @@ export class MerkleTree {
 
   /** Whether `digest` is leaf `leaf`. Throws if the tree itself is damaged. */
   matches(leaf: number, digest: Uint8Array): boolean {
-    const { digestSize } = this.layout;
-    const node = this.layout.firstLeaf + leaf;
-    const unit = this.#trusted(node, leaf, false);
-    if (unit === null) return equal(this.#root, 0, digest, digestSize);
-    const at = this.layout.slotOf(node, unit.id) * digestSize;
-    return equal(unit.data, at, digest, digestSize);
+    const { digestSize, firstLeaf } = this.layout;
+    const unit = this.#trusted(firstLeaf + leaf, leaf, false);
+    return unit === null
+      ? equal(this.#root, 0, digest, digestSize)
+      : equal(unit.data, this.#slot * digestSize, digest, digestSize);
   }
 
   /** False if leaf `leaf` of a sparse tree was never written. */
@@ -168,21 +161,8 @@ export class MerkleTree {
    * stand for them above, but whoever writes there will look below.
    */
   checkUnused(leaf: number, count: number): void {
-    const end = leaf + count;
-    for (let at = leaf; at < end;) {
-      const pages = at % PAGE_FANOUT === 0
-        ? this.#blankPages(at, Math.floor((end - at) / PAGE_FANOUT))
-        : 0;
-      for (let i = 0; i < pages; i++, at += PAGE_FANOUT) {
-        const apex = (this.layout.firstLeaf + at) / PAGE_FANOUT;
-        this.#trusted(apex, at, false);
-      }
-      // What is left is part of a page, or a page that is not blank.
-      const next = at - at % PAGE_FANOUT + PAGE_FANOUT;
-      if (pages === 0) {
-        for (; at < Math.min(next, end); at++) this.check(at);
-      }
-    }
+    const scan = this.#unused ??= new UnusedScan(this.#file, this.layout);
+    scan.check(leaf, count, (node, leaf) => this.#trusted(node, leaf, false));
   }
 
   /** Throws if the path of leaf `leaf` does not verify. */
@@ -244,25 +224,6 @@ export class MerkleTree {
     this.#file.close();
   }
 
-  /** How many pages of zeros the file has from that of `leaf` on. */
-  #blankPages(leaf: number, most: number): number {
-    const scan = this.#scan ??= new Uint32Array(SCAN_BYTES / 4);
-    const pages = Math.min(most, SCAN_BYTES / PAGE_BYTES);
-    const bytes = new Uint8Array(scan.buffer, 0, pages * PAGE_BYTES);
-    const { layout } = this;
-    const page = layout.unitOf(layout.firstLeaf + leaf);
-    try {
-      this.#file.readAt(layout.position(page), bytes);
-    } catch (error) {
-      if (error instanceof DeviceError) return 0;
-      throw error;
-    }
-    const words = pages * PAGE_BYTES / 4;
-    let i = 0;
-    while (i < words && scan[i] === 0) i++;
-    return Math.floor(i * 4 / PAGE_BYTES);
-  }
-
   #foldChanged(): void {
     this.#cache.begin();
     let nodes = [...this.#changed].sort((a, b) => a - b);
@@ -307,14 +268,15 @@ export class MerkleTree {
   #isUsed(node: number, leaf: number): boolean {
     const { digestSize } = this.layout;
     const unit = this.#trusted(node, leaf, false);
-    if (unit === null) return !isZero(this.#root, 0, digestSize);
-    const at = this.layout.slotOf(node, unit.id) * digestSize;
-    return !isZero(unit.data, at, digestSize);
+    return unit === null
+      ? !isZero(this.#root, 0, digestSize)
+      : !isZero(unit.data, this.#slot * digestSize, digestSize);
   }
 
   /**
-   * The unit of `node`, in which the node is verified; null for the root. With
-   * `bind`, its whole path is bound. `leaf` is named if that fails.
+   * The unit of `node`, in which the node is verified; null for the root. Its
+   * slot there becomes the slot found. With `bind`, its whole path is bound.
+   * `leaf` is named if that fails.
    */
   #trusted(node: number, leaf: number, bind: boolean): Unit | null {
     const { layout } = this;
@@ -327,7 +289,12 @@ export class MerkleTree {
     try {
       for (; at > 1; at = Math.floor(at / 2)) {
         const unit = cache.unit(layout.unitOf(at));
-        if ((unit.flags[layout.slotOf(at, unit.id)] & needed) !== 0) break;
+        const slot = layout.slotOf(at, unit.id);
+        if (at === node) this.#slot = slot;
+        if ((unit.flags[slot] & needed) !== 0) {
+          if (at === node) return unit;
+          break;
+        }
         path.push(at);
       }
     } catch (error) {

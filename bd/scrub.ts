@@ -3,9 +3,10 @@
  * finds what does not verify.
  *
  * Stored blocks are read in long runs and hashed by Web Workers, while this
- * thread climbs the tree. What was never written is left out by whole
- * subtrees, so that the time depends on what a volume holds. Where the tree
- * itself is damaged, all blocks below are bad, and are not looked at.
+ * thread climbs the tree. Blocks that were never written are not read; all
+ * there is to know of them is that the tree has nothing but zeros there, which
+ * takes seconds for a TiB. Where the tree itself is damaged, all blocks below
+ * are bad, and are not looked at.
  *
  * @module
  */
@@ -124,7 +125,8 @@ class Scrub {
   *#unused(block: number, end: number): Generator<LeafRun, number> {
     const verity = this.#verity;
     for (let step = 1; block < end; step++) {
-      const count = Math.min(UNUSED_STEP, end - block);
+      const room = UNUSED_STEP - block % UNUSED_STEP;
+      const count = Math.min(room, end - block);
       const { to, lost } = this.#reach(block, () => {
         verity.checkUnused(block, count);
         return block + count;

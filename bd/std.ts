@@ -11,9 +11,11 @@
 
 import {
   closeSync,
+  constants,
   fstatSync,
   fsync,
   ftruncateSync,
+  lstatSync,
   openSync,
   readSync,
   statSync,
@@ -32,6 +34,8 @@ export interface HostFileOptions {
   readOnly?: boolean;
   /** Make the file, or empty it, and give it this size in bytes. */
   create?: number;
+  /** Refuse a symbolic link, which leads wherever the host likes. */
+  noLink?: boolean;
 }
 
 /** Another process has the file open. */
@@ -57,7 +61,7 @@ export class HostFile {
     this.readOnly = options.readOnly ?? false;
     const create = options.create !== undefined;
     const write = !this.readOnly;
-    refuseOtherKinds(path);
+    refuseOtherKinds(path, options);
     // The lock has a descriptor of its own: node:fs cannot take one.
     this.#lock = Deno.openSync(path, { read: true, write, create });
     try {
@@ -66,7 +70,7 @@ export class HostFile {
           `Cannot open ${path}: another process has it open`,
         );
       }
-      this.#descriptor = openSync(path, write ? "r+" : "r");
+      this.#descriptor = openSync(path, flagsOf(options));
       try {
         const stat = fstatSync(this.#descriptor);
         if (!stat.isFile()) throw notRegular(path);
@@ -176,13 +180,20 @@ export class HostFile {
   }
 }
 
+/** How the descriptor that reads and writes is opened. */
+function flagsOf({ readOnly, noLink }: HostFileOptions): number {
+  const { O_RDONLY, O_RDWR, O_NOFOLLOW = 0 } = constants;
+  return (readOnly ? O_RDONLY : O_RDWR) | (noLink ? O_NOFOLLOW : 0);
+}
+
 /**
  * Throws if something at `path` is not a regular file. To open a named pipe
  * waits for its other end, and to open a device may act on it, so that this is
  * looked at first; a file that is exchanged afterwards is noticed once open.
  */
-function refuseOtherKinds(path: string): void {
-  const stat = statSync(path, { throwIfNoEntry: false });
+function refuseOtherKinds(path: string, { noLink }: HostFileOptions): void {
+  const look = noLink ? lstatSync : statSync;
+  const stat = look(path, { throwIfNoEntry: false });
   if (stat && !stat.isFile()) throw notRegular(path);
 }
 

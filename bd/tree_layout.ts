@@ -105,40 +105,49 @@ class ArrayLayout implements TreeLayout {
   }
 }
 
+/** A level of a paged tree. */
+interface PagedLevel {
+  /** Its nodes in each page, which begin in the slot of this number. */
+  readonly width: number;
+  /** Number of its first page, less the number of that page's apex. */
+  readonly page: number;
+}
+
 class PagedLayout implements TreeLayout {
   readonly digestSize = 32;
   readonly sparse = true;
   readonly storesRoot = false;
   readonly firstLeaf: number;
   readonly fileSize: number;
-  /** Number of the first page of each tier, the top page being tier 0. */
-  readonly #firstPage: number[] = [];
+  /** What places nodes, for each level; nothing is of use for the root. */
+  readonly #levels: PagedLevel[] = [{ width: 1, page: 0 }];
 
   constructor(readonly leafCount: number) {
-    let pages = 0;
+    // The tiers of pages, from the top page on.
+    let firstPage = 0;
     let apices = 1;
-    do {
-      this.#firstPage.push(pages);
-      pages += apices;
+    for (;;) {
+      for (let depth = 1; depth <= PAGE_LEVELS; depth++) {
+        // Above every `width` nodes in a row is one apex.
+        this.#levels.push({ width: 2 ** depth, page: firstPage - apices });
+      }
+      this.firstLeaf = apices * PAGE_FANOUT;
+      if (this.firstLeaf >= leafCount) break;
+      firstPage += apices;
       apices *= PAGE_FANOUT;
-    } while (apices < leafCount);
-    this.firstLeaf = apices;
-    const bottom = this.#firstPage[this.#firstPage.length - 1];
+    }
     const bottomPages = Math.ceil(leafCount / PAGE_FANOUT);
-    this.fileSize = (bottom + bottomPages) * PAGE_BYTES;
+    this.fileSize = (firstPage + bottomPages) * PAGE_BYTES;
   }
 
   unitOf(node: number): number {
-    const level = levelOf(node);
-    const tier = Math.floor((level - 1) / PAGE_LEVELS);
-    const apexLevel = tier * PAGE_LEVELS;
-    const apex = Math.floor(node / 2 ** (level - apexLevel));
-    return this.#firstPage[tier] + apex - 2 ** apexLevel;
+    const { width, page } = this.#levels[levelOf(node)];
+    return page + Math.floor(node / width);
   }
 
   slotOf(node: number): number {
-    const depth = (levelOf(node) - 1) % PAGE_LEVELS + 1;
-    return 2 ** depth + node % 2 ** depth;
+    const { width } = this.#levels[levelOf(node)];
+    return width + node - Math.floor(node / width) * width;
   }
 
   firstSlot(): number {

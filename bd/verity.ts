@@ -149,10 +149,7 @@ export class VerityDevice implements BlockDevice {
     try {
       for (let i = 0; i < count;) {
         const run = this.usedRun(block + i, count - i);
-        const bytes = into.subarray(
-          i * this.blockSize,
-          (i + Math.max(1, run)) * this.blockSize,
-        );
+        const bytes = this.#blocksOf(into, i, Math.max(1, run));
         if (run === 0) bytes.fill(0);
         else this.#readRun(block + i, bytes);
         i += Math.max(1, run);
@@ -170,8 +167,7 @@ export class VerityDevice implements BlockDevice {
    */
   write(block: number, from: Uint8Array): void {
     this.#checkAccess(block, from.length);
-    const { blockSize } = this;
-    const count = from.length / blockSize;
+    const count = from.length / this.blockSize;
     try {
       this.#tree.bind(block, count);
     } catch (error) {
@@ -179,8 +175,7 @@ export class VerityDevice implements BlockDevice {
     }
     this.#next.write(block, from);
     for (let i = 0; i < count; i++) {
-      const bytes = from.subarray(i * blockSize, (i + 1) * blockSize);
-      this.#leafHash.hashInto(bytes, this.#digest, 0);
+      this.#leafHash.hashInto(this.#blocksOf(from, i, 1), this.#digest, 0);
       this.#tree.change(block + i, this.#digest);
     }
   }
@@ -290,11 +285,10 @@ export class VerityDevice implements BlockDevice {
   }
 
   #readRun(block: number, into: Uint8Array): void {
-    const { blockSize } = this;
     this.#next.read(block, into);
-    for (let at = 0; at < into.length; at += blockSize, block++) {
-      const bytes = into.subarray(at, at + blockSize);
-      this.#leafHash.hashInto(bytes, this.#digest, 0);
+    const count = into.length / this.blockSize;
+    for (let i = 0; i < count; i++, block++) {
+      this.#leafHash.hashInto(this.#blocksOf(into, i, 1), this.#digest, 0);
       if (this.#tree.matches(block, this.#digest)) continue;
       throw new IntegrityError(
         block,
@@ -302,6 +296,14 @@ export class VerityDevice implements BlockDevice {
           "was changed, or is an old copy",
       );
     }
+  }
+
+  /** `count` blocks of `bytes` from the one at `index` on. */
+  #blocksOf(bytes: Uint8Array, index: number, count: number): Uint8Array {
+    const at = index * this.blockSize;
+    const end = at + count * this.blockSize;
+    // Most runs are one block, and a view takes longer than finding its leaf.
+    return end - at === bytes.length ? bytes : bytes.subarray(at, end);
   }
 
   #checkAccess(block: number, byteLength: number): void {

@@ -8,6 +8,7 @@ import { FsError } from "../fs/errors.ts";
 import { decodeMessage, REPLY_ITEMS_MAX } from "./codec.ts";
 import { DisconnectedError } from "./disconnected_error.ts";
 import { type Endpoint, formatEndpoint, parseEndpoint } from "./endpoint.ts";
+import { EndpointError } from "./endpoint_error.ts";
 import { errnoName } from "./errno.ts";
 import { FrameSplitter } from "./frame.ts";
 import { FrameWriter, PREFIX_SIZE } from "./frame_writer.ts";
@@ -22,6 +23,7 @@ import type {
 } from "./operations.ts";
 import { operationNamed } from "./operations.ts";
 import { ProtocolError } from "./protocol_error.ts";
+import type { TlsClientOptions } from "./tls_options.ts";
 import { dial, type Transport } from "./transport.ts";
 import { readFields, WireTypeError, writeFields } from "./wire_types.ts";
 
@@ -31,19 +33,25 @@ export interface ConnectOptions {
   maxInFlight?: number;
   /** Longest reply frame in bytes; 1 MiB + 4 KiB if absent. */
   maxFrame?: number;
-  /** Milliseconds until the server must have answered the hello; 10,000. */
+  /**
+   * Milliseconds until the server must have answered the hello, and for the
+   * handshake of TLS before that; 10,000.
+   */
   helloTimeout?: number;
-  /** Makes the byte stream; the platform's own sockets if absent. */
+  /** Makes it TLS: needed for `tls:`, and not for `tcp:`. */
+  tls?: TlsClientOptions;
+  /** Makes the byte stream; the platform's own sockets, or TLS, if absent. */
   dial?: (endpoint: Endpoint) => Promise<Transport>;
 }
 
 /**
  * Connects to a server and agrees on version and limits.
  *
- * `endpoint` is `unix:PATH`, `unix:@ABSTRACT` or `tcp:HOST:PORT`. Rejects with
- * {@link EndpointError} if nobody listens there, with {@link FsError} if the server
- * refuses the connection, and with {@link ProtocolError} if what listens there
- * does not speak the protocol.
+ * `endpoint` is `unix:PATH`, `unix:@ABSTRACT`, `tcp:HOST:PORT` or
+ * `tls:HOST:PORT`. Rejects with {@link EndpointError} if nobody listens there
+ * or a certificate is refused, with {@link FsError} if the server refuses the
+ * connection, and with {@link ProtocolError} if what listens there does not
+ * speak the protocol.
  *
  * @example
  * ```ts
@@ -58,9 +66,11 @@ export async function connect(
   const where = typeof endpoint === "string"
     ? parseEndpoint(endpoint)
     : endpoint;
-  const transport = await (options.dial ?? dial)(where);
+  const { helloTimeout: milliseconds = 10_000, tls } = options;
+  const transport = options.dial
+    ? await options.dial(where)
+    : await dial(where, tls && { ...tls, handshakeTimeout: milliseconds });
   const client = new Client(transport, formatEndpoint(where), options);
-  const milliseconds = options.helloTimeout ?? 10_000;
   const timer = setTimeout(() => {
     client.fail(
       new ProtocolError(
@@ -90,6 +100,9 @@ interface Call {
 
 /** First size of the buffers for requests and replies, in bytes. */
 const BUFFER_SIZE = 72 * 1024;
+
+/** How a TLS server refuses: the first byte of a frame is less by far. */
+const TLS_ALERT = 21;
 
 /** A buffer for requests that grew beyond this is not kept, in bytes. */
 const BUFFER_KEPT_MAX = 4 * 1024 * 1024;
@@ -309,11 +322,11 @@ export class Client implements AsyncDisposable {
       }
       this.fail(this.#lost());
     } catch (error) {
-      this.fail(
-        error instanceof ProtocolError || error instanceof FsError
-          ? error
-          : this.#lost(error),
-      );
+      if (this.#limits === null && splitter.buffer[0] === TLS_ALERT) {
+        this.fail(this.#wantsTls());
+      } else if (error instanceof ProtocolError || error instanceof FsError) {
+        this.fail(error);
+      } else this.fail(this.#lost(error));
     }
   }
 
@@ -361,7 +374,16 @@ export class Client implements AsyncDisposable {
     }
   }
 
-  #lost(cause?: unknown): DisconnectedError {
+  #wantsTls(): ProtocolError {
+    return new ProtocolError(
+      `Cannot use the server at ${this.#server}: it wants TLS; give ` +
+        "--tls-cert, --tls-key and --ca",
+    );
+  }
+
+  #lost(cause?: unknown): Error {
+    // A transport that knows more than that it has ended says it in words.
+    if (cause instanceof EndpointError) return cause;
     return new DisconnectedError(
       `The server at ${this.#server} ended the connection`,
       { cause },

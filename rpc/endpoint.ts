@@ -1,5 +1,6 @@
 /**
- * Where a server listens: `unix:PATH`, `unix:@ABSTRACT` or `tcp:HOST:PORT`.
+ * Where a server listens: `unix:PATH`, `unix:@ABSTRACT`, `tcp:HOST:PORT` or
+ * `tls:HOST:PORT`.
  *
  * @module
  */
@@ -18,8 +19,8 @@ export interface UnixEndpoint {
 
 /** A TCP port. */
 export interface TcpEndpoint {
-  /** Which kind of endpoint this is. */
-  readonly kind: "tcp";
+  /** Which kind of endpoint this is: `tls` if what it carries is encrypted. */
+  readonly kind: "tcp" | "tls";
   /** A host name or an address; an IPv6 address without its brackets. */
   readonly host: string;
   /** 1 to 65535, or 0 to let the system choose one when listening. */
@@ -35,11 +36,18 @@ export type Endpoint = UnixEndpoint | TcpEndpoint;
  */
 const UNIX_PATH_MAX = 107;
 
+const HOST_AND_PORT = /^(?:\[([0-9A-Fa-f:.%\w]+)\]|([^:[\]]+)):(\d{1,5})$/;
+
 /** Parses an endpoint. Throws {@link FsError} `EINVAL`. */
 export function parseEndpoint(text: string): Endpoint {
   if (text.startsWith("unix:")) return parseUnix(text, text.slice(5));
-  if (text.startsWith("tcp:")) return parseTcp(text, text.slice(4));
-  throw refused(text, "expected unix:PATH, unix:@NAME or tcp:HOST:PORT");
+  for (const kind of ["tcp", "tls"] as const) {
+    if (text.startsWith(`${kind}:`)) return parseTcp(text, kind);
+  }
+  throw refused(
+    text,
+    "expected unix:PATH, unix:@NAME, tcp:HOST:PORT or tls:HOST:PORT",
+  );
 }
 
 /** The text that {@link parseEndpoint} reads. */
@@ -47,8 +55,8 @@ export function formatEndpoint(endpoint: Endpoint): string {
   if (endpoint.kind === "unix") {
     return `unix:${endpoint.abstract ? "@" : ""}${endpoint.path}`;
   }
-  const { host, port } = endpoint;
-  return host.includes(":") ? `tcp:[${host}]:${port}` : `tcp:${host}:${port}`;
+  const { kind, host, port } = endpoint;
+  return `${kind}:${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 /** True if only programs on the same machine can reach the endpoint. */
@@ -70,14 +78,17 @@ function parseUnix(text: string, rest: string): Endpoint {
   return { kind: "unix", path, abstract };
 }
 
-function parseTcp(text: string, rest: string): Endpoint {
-  const match = /^(?:\[([0-9A-Fa-f:.%\w]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(rest);
+function parseTcp(text: string, kind: TcpEndpoint["kind"]): Endpoint {
+  const match = HOST_AND_PORT.exec(text.slice(kind.length + 1));
   if (!match) {
-    throw refused(text, "expected tcp:HOST:PORT, IPv6 addresses in brackets");
+    throw refused(
+      text,
+      `expected ${kind}:HOST:PORT, IPv6 addresses in brackets`,
+    );
   }
   const port = Number(match[3]);
   if (port > 65535) throw refused(text, "the port is above 65535");
-  return { kind: "tcp", host: match[1] ?? match[2], port };
+  return { kind, host: match[1] ?? match[2], port };
 }
 
 function refused(text: string, why: string): FsError {

@@ -13,6 +13,8 @@ Deno.test("parseEndpoint() reads what formatEndpoint() writes", () => {
       "tcp:127.0.0.1:65535",
       "tcp:[::1]:2049",
       "tcp:[fe80::1%eth0]:1",
+      "tls:nextfs.test:7000",
+      "tls:[::1]:0",
     ]
   ) {
     assert.equal(formatEndpoint(parseEndpoint(text)), text);
@@ -45,6 +47,8 @@ Deno.test("parseEndpoint() says what is wrong with anything else", () => {
       ["tcp:x:-1", /expected tcp:HOST:PORT/],
       ["tcp:x:65536", /above 65535/],
       ["tcp:x:1e3", /expected tcp:HOST:PORT/],
+      ["tls:x", /expected tls:HOST:PORT/],
+      ["tls:x:65536", /above 65535/],
     ] as const
   ) {
     assert.throws(
@@ -59,7 +63,13 @@ Deno.test("parseEndpoint() says what is wrong with anything else", () => {
 
 Deno.test("isLocal() is true only where no other machine can connect", () => {
   const local = ["unix:x", "tcp:localhost:1", "tcp:127.8.0.1:1", "tcp:[::1]:1"];
-  const open = ["tcp:0.0.0.0:1", "tcp:[::]:1", "tcp:host:1", "tcp:127.x:1"];
+  const open = [
+    "tls:0.0.0.0:1",
+    "tcp:0.0.0.0:1",
+    "tcp:[::]:1",
+    "tcp:host:1",
+    "tcp:127.x:1",
+  ];
   for (const text of local) assert.ok(isLocal(parseEndpoint(text)), text);
   for (const text of open) assert.ok(!isLocal(parseEndpoint(text)), text);
 });

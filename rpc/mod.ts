@@ -22,6 +22,8 @@ export * from "./operations.ts";
 export * from "./protocol_error.ts";
 export * from "./remote_files.ts";
 export * from "./server.ts";
+export * from "./tls_check.ts";
+export * from "./tls_options.ts";
 export * from "./transport.ts";
 export type { Fields, ValueOf, ValuesOf, WireType } from "./wire_types.ts";
 export type { FrameWriter, InPlace } from "./frame_writer.ts";

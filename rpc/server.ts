@@ -18,6 +18,7 @@ import { FrameWriter, PREFIX_SIZE } from "./frame_writer.ts";
 import { LargeBufferPool } from "./large_buffers.ts";
 import { FRAME_LEAST, FRAME_MAX, IN_FLIGHT_MAX } from "./limits.ts";
 import { Session } from "./session.ts";
+import type { TlsOptions } from "./tls_options.ts";
 import { listen, type Transport, type TransportListener } from "./transport.ts";
 
 /** The bounds of a server, and what it tells whom. */
@@ -32,8 +33,13 @@ export interface ServerOptions {
   maxDescriptors?: number;
   /** Most connections that send or receive long frames at a time; 32. */
   maxLargeBuffers?: number;
-  /** Milliseconds until a connection must have said hello; 10,000. */
+  /**
+   * Milliseconds until a connection must have said hello, and for the
+   * handshake of TLS before that; 10,000.
+   */
   helloTimeout?: number;
+  /** Most handshakes of TLS at a time, at each endpoint; 512. */
+  maxHandshakes?: number;
   /** Milliseconds for a frame to arrive, or a batch to be taken; 60,000. */
   stallTimeout?: number;
   /**
@@ -43,11 +49,18 @@ export interface ServerOptions {
   contendedTimeout?: number;
   /** Milliseconds that {@link Server.stop} waits for clients; 5,000. */
   stopTimeout?: number;
-  /** Listen where other machines can connect, without encryption. */
+  /** Makes `tls:` possible, and `unix:` TLS too. */
+  tls?: TlsOptions;
+  /** Listen at `tcp:` also where other machines can connect. */
   insecure?: boolean;
   /** Takes a line on what no client can be told; nowhere if absent. */
   log?: (message: string) => void;
 }
+
+/** Options with their defaults. */
+type Settings =
+  & Required<Omit<ServerOptions, "tls">>
+  & Pick<ServerOptions, "tls">;
 
 /** How often stalled connections are looked for, in milliseconds. */
 const SWEEP_INTERVAL = 250;
@@ -59,7 +72,8 @@ const ACCEPT_PAUSE = 100;
  * Serves one volume on any number of endpoints.
  *
  * Memory is bounded by `maxConnections` times a connection's own buffers
- * (144 KiB) plus `maxLargeBuffers` times two frames.
+ * (144 KiB) plus `maxLargeBuffers` times two frames; TLS adds what its engine
+ * needs and at most {WIRE} for each connection.
  *
  * @example
  * ```ts
@@ -72,7 +86,7 @@ const ACCEPT_PAUSE = 100;
  */
 export class Server {
   readonly #fs: Filesystem;
-  readonly #options: Required<ServerOptions>;
+  readonly #options: Settings;
   readonly #largeBuffers: LargeBufferPool;
   readonly #replyBuffers: Uint8Array[] = [];
   readonly #listeners = new Map<TransportListener, Promise<void>>();
@@ -98,21 +112,29 @@ export class Server {
   /**
    * Starts serving at `endpoint` and resolves with where that is: with the
    * port that the system chose for port 0. Rejects if another server listens
-   * there, or if other machines could connect and `insecure` is not set.
+   * there, if `tls:` lacks the option `tls`, and for `tcp:` without `insecure`
+   * if other machines could connect or if the server has the option `tls`.
    */
   async listen(endpoint: string | Endpoint): Promise<Endpoint> {
     const where = typeof endpoint === "string"
       ? parseEndpoint(endpoint)
       : endpoint;
-    if (!isLocal(where) && !this.#options.insecure) {
+    const { insecure, tls, helloTimeout, maxHandshakes, log } = this.#options;
+    const isPlain = where.kind === "tcp" && insecure;
+    if (where.kind === "tcp" && !isLocal(where) && !insecure) {
       throw new FsError(
         "EPERM",
         `cannot listen at ${formatEndpoint(where)}: other machines could ` +
-          "connect, and nothing is encrypted; use 127.0.0.1 or a UNIX " +
-          "socket, or allow it as insecure",
+          "connect, and nothing is encrypted; use tls:HOST:PORT, 127.0.0.1 " +
+          "or a UNIX socket, or allow it as insecure",
       );
     }
-    const listener = await listen(where);
+    const listener = await listen(
+      where,
+      tls && !isPlain
+        ? { ...tls, handshakeTimeout: helloTimeout, maxHandshakes, log }
+        : undefined,
+    );
     if (this.#stopping) {
       listener.close();
       throw new FsError("ECANCELED", "the server is stopping");
@@ -186,7 +208,7 @@ export class Server {
   }
 }
 
-function withDefaults(options: ServerOptions): Required<ServerOptions> {
+function withDefaults(options: ServerOptions): Settings {
   const { maxFrame = FRAME_MAX, maxInFlight = 256 } = options;
   return {
     maxConnections: options.maxConnections ?? 1024,
@@ -195,9 +217,11 @@ function withDefaults(options: ServerOptions): Required<ServerOptions> {
     maxDescriptors: options.maxDescriptors ?? 1024,
     maxLargeBuffers: Math.max(1, options.maxLargeBuffers ?? 32),
     helloTimeout: options.helloTimeout ?? 10_000,
+    maxHandshakes: Math.max(1, options.maxHandshakes ?? 512),
     stallTimeout: options.stallTimeout ?? 60_000,
     contendedTimeout: options.contendedTimeout ?? 5_000,
     stopTimeout: options.stopTimeout ?? 5_000,
+    tls: options.tls,
     insecure: options.insecure ?? false,
     log: options.log ?? ((): void => {}),
   };

@@ -8,12 +8,15 @@
  */
 
 import { FsError } from "../fs/errors.ts";
-import type { Endpoint, UnixEndpoint } from "./endpoint.ts";
-import { formatEndpoint } from "./endpoint.ts";
-import { endpointError } from "./endpoint_error.ts";
+import { dialSocket, listenSocket } from "./_sockets.ts";
+import { type Endpoint, formatEndpoint } from "./endpoint.ts";
+import { listenTls, type TlsListenerOptions } from "./_tls_listener.ts";
+import { dialTls, type TlsDialOptions } from "./_tls_client.ts";
 
 /** A stream of bytes in both directions. */
 export interface Transport {
+  /** Where the other end is, as `HOST:PORT`; empty for a UNIX socket. */
+  readonly peer: string;
   /** Reads what has arrived, at least one byte; null at the stream's end. */
   read(into: Uint8Array): Promise<number | null>;
   /** Writes all of `from`, which must not change until then. */
@@ -32,158 +35,54 @@ export interface TransportListener {
   close(): void;
 }
 
-/** A stream over a socket of the platform. */
-class SocketTransport implements Transport {
-  readonly #conn: Deno.Conn;
-  #closed = false;
-
-  constructor(conn: Deno.Conn) {
-    this.#conn = conn;
-  }
-
-  read(into: Uint8Array): Promise<number | null> {
-    return this.#conn.read(into);
-  }
-
-  async write(from: Uint8Array): Promise<void> {
-    let at = 0;
-    while (at < from.length) at += await this.#conn.write(from.subarray(at));
-  }
-
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#conn.close();
-  }
-}
-
-/** Connects to a server. Rejects with {@link EndpointError}. */
-export async function dial(endpoint: Endpoint): Promise<Transport> {
-  try {
-    return await dialSocket(endpoint);
-  } catch (error) {
-    throw endpointError("connect to", endpoint, error);
-  }
-}
-
-async function dialSocket(endpoint: Endpoint): Promise<Transport> {
-  if (endpoint.kind === "unix") {
-    const path = socketPath(endpoint);
-    return new SocketTransport(
-      await Deno.connect({ transport: "unix", path }),
-    );
-  }
-  const { host: hostname, port } = endpoint;
-  const conn = await Deno.connect({ hostname, port });
-  // Requests are small and are batched here: the kernel must not hold them.
-  conn.setNoDelay(true);
-  return new SocketTransport(conn);
+/**
+ * Connects to a server; with `tls`, to one that has a certificate of the CA in
+ * it. Rejects with {@link EndpointError}, and with `EINVAL` for an endpoint
+ * that needs `tls` and for one that cannot have it.
+ */
+export async function dial(
+  endpoint: Endpoint,
+  tls?: TlsDialOptions,
+): Promise<Transport> {
+  checkTls("connect to", endpoint, tls !== undefined);
+  return await (tls ? dialTls(endpoint, tls) : dialSocket(endpoint));
 }
 
 /**
- * Listens at an endpoint. The file of a UNIX socket is made for its owner
- * alone (0600); one that no server listens on any more is replaced, and one
- * that a server listens on is refused with `EBUSY`, as is any endpoint in use.
- * Rejects with {@link EndpointError} for what else the system refuses.
+ * Listens at an endpoint; with `tls`, for clients that have a certificate of
+ * the CA in it. The file of a UNIX socket is made for its owner alone (0600);
+ * one that no server listens on any more is replaced, and one that a server
+ * listens on is refused with `EBUSY`, as is any endpoint in use. Rejects with
+ * {@link EndpointError} for what else the system refuses, and with `EINVAL`
+ * for an endpoint that needs `tls` and for one that cannot have it.
  */
-export async function listen(endpoint: Endpoint): Promise<TransportListener> {
-  try {
-    return await listenSocket(endpoint);
-  } catch (error) {
-    if (error instanceof Deno.errors.AddrInUse) throw inUse(endpoint);
-    if (error instanceof FsError) throw error;
-    throw endpointError("listen at", endpoint, error);
-  }
+export async function listen(
+  endpoint: Endpoint,
+  tls?: TlsListenerOptions,
+): Promise<TransportListener> {
+  checkTls("listen at", endpoint, tls !== undefined);
+  return await (tls ? listenTls(endpoint, tls) : listenSocket(endpoint));
 }
 
-async function listenSocket(endpoint: Endpoint): Promise<TransportListener> {
-  if (endpoint.kind === "tcp") {
-    const { host: hostname, port } = endpoint;
-    const listener = Deno.listen({ hostname, port });
-    return new SocketListener(listener, { ...endpoint, ...portOf(listener) });
-  }
-  if (!endpoint.abstract) await removeStaleSocket(endpoint);
-  const umask = Deno.umask(0o177);
-  try {
-    const path = socketPath(endpoint);
-    const listener = Deno.listen({ transport: "unix", path });
-    return new SocketListener(listener, endpoint);
-  } finally {
-    Deno.umask(umask);
-  }
-}
+/** The flags of the commands that hold what TLS needs. */
+const TLS_FLAGS = {
+  "connect to": "--tls-cert, --tls-key and --ca",
+  "listen at": "--tls-cert, --tls-key and --client-ca",
+} as const;
 
-class SocketListener implements TransportListener {
-  readonly endpoint: Endpoint;
-  readonly #listener: Deno.Listener;
-  #closed = false;
-
-  constructor(listener: Deno.Listener, endpoint: Endpoint) {
-    this.#listener = listener;
-    this.endpoint = endpoint;
-  }
-
-  async accept(): Promise<Transport | null> {
-    try {
-      const conn = await this.#listener.accept();
-      if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
-      return new SocketTransport(conn);
-    } catch (error) {
-      if (this.#closed) return null;
-      throw error;
-    }
-  }
-
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    // The runtime removes a UNIX socket's file too, without a permission.
-    this.#listener.close();
-  }
-}
-
-function portOf(listener: Deno.TcpListener): { port: number } {
-  return { port: listener.addr.port };
-}
-
-/** Linux's abstract names begin with a NUL (unix(7)). */
-function socketPath(endpoint: UnixEndpoint): string {
-  return endpoint.abstract ? `\0${endpoint.path}` : endpoint.path;
-}
-
-/** Removes a socket's file if no server listens on it. */
-async function removeStaleSocket(endpoint: UnixEndpoint): Promise<void> {
-  const { path } = endpoint;
-  try {
-    const info = await Deno.lstat(path);
-    if (!info.isSocket) {
-      throw new FsError(
-        "EEXIST",
-        `cannot listen at ${formatEndpoint(endpoint)}: the file there is ` +
-          "not a socket; remove it or choose another path",
-      );
-    }
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
-    throw error;
-  }
-  try {
-    const conn = await Deno.connect({ transport: "unix", path });
-    conn.close();
-  } catch (error) {
-    if (error instanceof Deno.errors.ConnectionRefused) {
-      await Deno.remove(path);
-      return;
-    }
-    throw error;
-  }
-  throw inUse(endpoint);
-}
-
-function inUse(endpoint: Endpoint): FsError {
-  return new FsError(
-    "EBUSY",
-    `cannot listen at ${formatEndpoint(endpoint)}: another server does; ` +
-      "stop it or choose another endpoint",
+/** `tls:` is never without certificates, and `tcp:` is never with them. */
+function checkTls(
+  action: keyof typeof TLS_FLAGS,
+  endpoint: Endpoint,
+  given: boolean,
+): void {
+  if (endpoint.kind === "unix" || given === (endpoint.kind === "tls")) return;
+  const where = formatEndpoint(endpoint);
+  throw new FsError(
+    "EINVAL",
+    `cannot ${action} ${where}: ` +
+      (given
+        ? `with certificates it is tls${where.slice("tcp".length)}`
+        : `TLS needs certificates; give ${TLS_FLAGS[action]}`),
   );
 }

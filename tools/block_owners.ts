@@ -81,8 +81,8 @@ export function* badBlockLines(
   if (problem !== null) yield `What they belong to cannot be told: ${problem}`;
   const lost = owners?.unreadableCount ?? 0;
   if (lost > 0) {
-    yield `Files may be missing here: ${lost} places of the filesystem cannot ` +
-      "be read";
+    const places = lost === 1 ? "1 place" : `${lost} places`;
+    yield `Files may be missing here: ${places} of the filesystem cannot be read`;
   }
 }
 

@@ -15,12 +15,17 @@ import {
   wipeSecrets,
 } from "../bd/original/device_spec.ts";
 import type { VerityDevice } from "../bd/verity.ts";
-import { isVolume, openVolume } from "../bd/volume/mod.ts";
+import {
+  hasKey,
+  isVolume,
+  openVolume,
+  VolumeIntegrityError,
+} from "../bd/volume/mod.ts";
 import { Filesystem, type FilesystemOptions, FsError } from "../fs/mod.ts";
 import { option, setting, size, text, type Values } from "./cli.ts";
 import { errnoOf, NoVolumeError, PathError, UsageError } from "./errors.ts";
 import { readSecret as readOriginalSecret } from "./secret.ts";
-import { readSecret, UNLOCK } from "./unlock.ts";
+import { readSecret, secretName, UNLOCK } from "./unlock.ts";
 
 /** Least memory for tree nodes. */
 const TREE_CACHE_MIN = 64 << 10;
@@ -113,13 +118,36 @@ export async function openDevice(
       `${path}: No volume in this directory (make one with 'nextfs init')`,
     );
   }
-  const { device, verity } = await openVolume(path, {
+  const volume = await openVolume(path, {
     readOnly: options.readOnly,
     treeCache: values["tree-cache"],
     secret: () => readSecret(values, { prompt: `Passphrase of ${path}: ` }),
     log: options.log,
   });
+  const { descriptor, device, verity } = volume;
+  if (!hasKey(descriptor)) {
+    try {
+      refuseKeyless(path, values);
+    } catch (error) {
+      device.close();
+      throw error;
+    }
+  }
   return { device, verity, keepsState: true };
+}
+
+/**
+ * Throws if a key is given for what has none. Whoever gives one expects that
+ * it is needed: a host could have put something of its own, plain, in the place
+ * of an encrypted volume.
+ */
+function refuseKeyless(path: string, values: DeviceValues): void {
+  const name = secretName(values);
+  if (name === null) return;
+  throw new VolumeIntegrityError(
+    `${path} has no key, but ${name} gives one: it may have been put in the ` +
+      `place of a volume that has (leave ${name} out if it is meant)`,
+  );
 }
 
 async function openImage(
@@ -128,6 +156,7 @@ async function openImage(
   options: OpenDeviceOptions,
 ): Promise<OpenedDevice> {
   const warn = options.log;
+  refuseKeyless(path, values);
   const spec = readSecrets(
     values["block-device"] ?? { device: "bdstd", crypt: null, verity: null },
     (secret, what) => readOriginalSecret(secret, { what, warn }),
@@ -169,6 +198,9 @@ export async function openFilesystem(
     for (const warning of filesystem.warnings) {
       options.log(`${path}: ${warning}`);
     }
+    // Opening marks the volume as open. Until that is durable, image and tree
+    // do not agree, and a process that is killed would leave them so.
+    await filesystem.sync();
     return { ...opened, filesystem };
   } catch (error) {
     opened.device.close();

@@ -79,9 +79,9 @@ export async function promptSecret(question: string): Promise<Uint8Array> {
   using signals = new Signals();
   const line = new SecretLine();
   const byte = new Uint8Array(1);
-  write(question);
   Deno.stdin.setRaw(true);
   try {
+    write(question);
     for (;;) {
       // One by one, so that what is typed ahead is left for the next question.
       const reading = Deno.stdin.read(byte);

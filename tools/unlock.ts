@@ -85,7 +85,7 @@ export interface ReadSecretOptions {
  * places, if what is there is no secret, and if nothing is said and nobody can
  * be asked.
  */
-export function readSecret(
+export async function readSecret(
   values: Values<typeof UNLOCK>,
   options: ReadSecretOptions,
 ): Promise<Secret> {
@@ -95,7 +95,7 @@ export function readSecret(
     // A flag counts more than what is set for all commands.
     sources.passfile = Deno.env.get(PASSFILE_VARIABLE) || undefined;
   }
-  return read(sources, options);
+  return await read(sources, options);
 }
 
 /** Reads what is to open a volume from now on; see {@link readSecret}. */
@@ -123,6 +123,14 @@ export function checkSecretFlags(
 /** Whether a flag says where the secret comes from. */
 export function isSecretNamed(values: Values<typeof UNLOCK>): boolean {
   return isNamed(values);
+}
+
+/** What says where a secret comes from, for messages; null if nothing does. */
+export function secretName(values: Values<typeof UNLOCK>): string | null {
+  if (values.keyfile !== undefined) return "--keyfile";
+  if (values.passfile !== undefined) return "--passfile";
+  if (values.extpass.length > 0) return "--extpass";
+  return Deno.env.get(PASSFILE_VARIABLE) ? PASSFILE_VARIABLE : null;
 }
 
 /** Parameters for a new passphrase of this cost; none for a key file. */

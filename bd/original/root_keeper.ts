@@ -6,8 +6,8 @@
  */
 
 import { statSync } from "node:fs";
-import { ERRNO_TEXT } from "../../fs/errors.ts";
-import { DeviceError, IntegrityError } from "../block_device.ts";
+import { IntegrityError } from "../block_device.ts";
+import { hostError } from "../host_error.ts";
 import type { TrustedState } from "../trusted_state.ts";
 import type { RootSource } from "./device_spec.ts";
 import { RootFile, type RootFileOptions } from "./root_file.ts";
@@ -122,11 +122,6 @@ export function openPart<T>(path: string, open: (path: string) => T): T {
   try {
     return open(path);
   } catch (error) {
-    const { code } = error as { code?: unknown };
-    if (typeof code !== "string" || error instanceof DeviceError) throw error;
-    const reason = Object.hasOwn(ERRNO_TEXT, code)
-      ? ERRNO_TEXT[code as keyof typeof ERRNO_TEXT]
-      : code;
-    throw new Error(`Cannot open ${path}: ${reason}`, { cause: error });
+    throw hostError(path, error);
   }
 }

@@ -54,6 +54,8 @@ export const ANCHOR_FIELDS = {
   descriptor: [96, 32],
   /** Digest of the descriptor that is about to replace it; zeros if none. */
   nextDescriptor: [128, 32],
+  /** 1 while the volume is a copy that is being made, else 0. */
+  unfinished: [160, 4],
   /** HMAC-SHA-256 of all that is before it. */
   mac: [480, 32],
 } as const;
@@ -79,11 +81,18 @@ export interface AnchorState {
   readonly descriptor: Uint8Array;
   /** Digest of the descriptor that is about to replace it, or zeros. */
   readonly nextDescriptor: Uint8Array;
+  /** 1 while the volume is a copy that is being made, else 0. */
+  readonly unfinished: number;
 }
 
 type FieldName = keyof typeof ANCHOR_FIELDS;
 
-const NUMBER_FIELDS = ["blockSize", "generation", "leafCount"] as const;
+const NUMBER_FIELDS = [
+  "blockSize",
+  "generation",
+  "leafCount",
+  "unfinished",
+] as const;
 const BYTE_FIELDS = [
   "id",
   "epoch",
@@ -157,6 +166,7 @@ export function decodeAnchor(
     root: slot.get("root").slice(),
     descriptor: slot.get("descriptor").slice(),
     nextDescriptor: slot.get("nextDescriptor").slice(),
+    unfinished: slot.number("unfinished"),
   };
   const isWhole = state.generation >= 0 && state.leafCount >= 0;
   return isWhole ? state : null;
@@ -180,7 +190,10 @@ export function latestAnchor(
 
 /** What a new state may change. */
 export type AnchorChanges = Partial<
-  Pick<AnchorState, "epoch" | "root" | "descriptor" | "nextDescriptor">
+  Pick<
+    AnchorState,
+    "epoch" | "root" | "descriptor" | "nextDescriptor" | "unfinished"
+  >
 >;
 
 /** The open anchor of a volume. */

@@ -24,6 +24,7 @@ const FIRST: Omit<AnchorState, "generation"> = {
   root: filled(32, 3),
   descriptor: filled(32, 4),
   nextDescriptor: filled(32, 0),
+  unfinished: 0,
 };
 
 /** An anchor of two generations, in memory. */

@@ -6,6 +6,7 @@
 
 import { type BlockDevice, DeviceError } from "../block_device.ts";
 import { CryptDevice } from "../crypt.ts";
+import { hostError } from "../host_error.ts";
 import { HostFile, InUseError, StdDevice } from "../std.ts";
 import {
   openPagedVerity,
@@ -36,6 +37,8 @@ export interface DeviceOptions {
   treeCache?: number;
   /** Takes a line for each block that does not verify. */
   log?: (message: string) => void;
+  /** Open a copy that is being made, too, which is no volume to others. */
+  copying?: boolean;
 }
 
 /** The layers of a volume. */
@@ -106,7 +109,7 @@ class Builder {
     const file = this.#file("anchor");
     const anchor = Anchor.open(file, keys.get("anchor"));
     this.#stack.adopt(anchor, (one) => one.close());
-    checkAnchor(anchor.state, descriptor);
+    checkAnchor(anchor.state, descriptor, this.#options);
     return anchor;
   }
 
@@ -152,8 +155,9 @@ export function openFile(
   name: VolumeFile,
   { readOnly = false }: { readOnly?: boolean } = {},
 ): HostFile {
+  const path = directory.pathOf(name);
   try {
-    return HostFile.open(directory.pathOf(name), { readOnly });
+    return HostFile.open(path, { readOnly, noLink: true });
   } catch (error) {
     if (error instanceof InUseError) throw error;
     const file = VOLUME_FILES[name];
@@ -163,6 +167,6 @@ export function openFile(
     if (error instanceof DeviceError && error.code === "EINVAL") {
       throw new VolumeIntegrityError(`its ${file} is not a regular file`);
     }
-    throw error;
+    throw hostError(path, error);
   }
 }

@@ -49,6 +49,8 @@ export interface CreateVolumeOptions {
   id?: string;
   /** Size of the cache of hash tree nodes while it is filled, in bytes. */
   treeCache?: number;
+  /** It is a copy, and no volume until that is complete. */
+  copying?: boolean;
   /**
    * Puts something into the new device, which reads as zeros, flushes it and
    * may close it. Nothing is put in if absent.
@@ -117,7 +119,7 @@ async function makeVolume(
     await makeFile(`${path}/${VOLUME_FILES.tree}`, pagedTreeBytes(blockCount));
   }
   if (unlocked && hasKey(descriptor)) {
-    await makeAnchor(path, descriptor, unlocked);
+    await makeAnchor(path, { descriptor, unlocked }, options);
   }
   const bytes = formatDescriptor(descriptor);
   writeFileDurably(`${path}/${VOLUME_FILES.descriptor}`, bytes);
@@ -187,8 +189,8 @@ async function fill(
   using stack = new DisposableStack();
   const directory = VolumeDirectory.open(path, { exclusive: true });
   stack.adopt(directory, (one) => one.close());
-  const { treeCache } = options;
-  const volume = await openUnlocked(directory, what, { treeCache });
+  const { treeCache, copying } = options;
+  const volume = await openUnlocked(directory, what, { treeCache, copying });
   stack.adopt(volume, (one) => one.close());
   await options.fill!(volume);
 }
@@ -197,7 +199,7 @@ async function fill(
 async function makeFile(path: string, byteLength: number): Promise<void> {
   let file: HostFile;
   try {
-    file = HostFile.open(path, { create: byteLength });
+    file = HostFile.open(path, { create: byteLength, noLink: true });
   } catch (error) {
     // EINVAL or EFBIG; the runtime does not name them for this call.
     if (!/\(os error (?:22|27)\)/.test(String(error))) throw error;
@@ -217,11 +219,13 @@ async function makeFile(path: string, byteLength: number): Promise<void> {
 
 async function makeAnchor(
   path: string,
-  descriptor: KeyedDescriptor,
-  { keys }: Unlocked,
+  what: { descriptor: KeyedDescriptor; unlocked: Unlocked },
+  { copying }: CreateVolumeOptions,
 ): Promise<void> {
+  const { descriptor, unlocked: { keys } } = what;
   const file = HostFile.open(`${path}/${VOLUME_FILES.anchor}`, {
     create: ANCHOR_BYTES,
+    noLink: true,
   });
   try {
     const anchor = await Anchor.create(file, keys.get("anchor"), {
@@ -232,6 +236,7 @@ async function makeAnchor(
       root: new Uint8Array(32),
       descriptor: descriptorDigest(descriptor),
       nextDescriptor: new Uint8Array(32),
+      unfinished: copying ? 1 : 0,
     });
     anchor.close();
   } finally {

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { hostError } from "../host_error.ts";
 import { InUseError } from "../std.ts";
 import { NotAVolumeError } from "./errors.ts";
 import { exists, readSmallFile, replaceFile } from "./files.ts";
@@ -45,7 +46,7 @@ export class VolumeDirectory {
   private constructor(path: string, exclusive: boolean) {
     this.path = path;
     checkIsDirectory(path);
-    this.#lock = Deno.openSync(path, { read: true });
+    this.#lock = openDirectory(path);
     try {
       this.#take(exclusive);
       if (isReplacementPending(path)) {
@@ -104,6 +105,14 @@ export class VolumeDirectory {
     throw new InUseError(
       `Cannot open ${this.path}: another process has it open`,
     );
+  }
+}
+
+function openDirectory(path: string): Deno.FsFile {
+  try {
+    return Deno.openSync(path, { read: true });
+  } catch (error) {
+    throw hostError(path, error);
   }
 }
 

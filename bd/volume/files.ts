@@ -6,25 +6,25 @@
 
 import {
   closeSync,
+  constants,
   fstatSync,
   fsyncSync,
+  lstatSync,
   openSync,
   readSync,
   renameSync,
-  statSync,
   writeSync,
 } from "node:fs";
+import { hostError } from "../host_error.ts";
 import { VolumeIntegrityError } from "./errors.ts";
 
 /**
  * The contents of a regular file of at most `most` bytes. Throws
  * {@link VolumeIntegrityError} for a larger one and for what is no file, and
- * what the runtime throws if it cannot be read. No lock is taken.
+ * an error that names the file if it cannot be read. No lock is taken.
  */
 export function readSmallFile(path: string, most: number): Uint8Array {
-  // To open a named pipe would wait for its other end.
-  if (!statSync(path).isFile()) throw notAFile(path);
-  const file = openSync(path, "r");
+  const file = openSmallFile(path);
   try {
     if (!fstatSync(file).isFile()) throw notAFile(path);
     const bytes = new Uint8Array(most + 1);
@@ -46,13 +46,24 @@ export function readSmallFile(path: string, most: number): Uint8Array {
   }
 }
 
+function openSmallFile(path: string): number {
+  const { O_RDONLY, O_NOFOLLOW = 0 } = constants;
+  try {
+    // To open a named pipe would wait for its other end.
+    if (lstatSync(path).isFile()) return openSync(path, O_RDONLY | O_NOFOLLOW);
+  } catch (error) {
+    throw hostError(path, error);
+  }
+  throw notAFile(path);
+}
+
 function notAFile(path: string): VolumeIntegrityError {
   return new VolumeIntegrityError(`${path} is not a regular file`);
 }
 
-/** Makes a file of `bytes`, or replaces one, on stable storage. */
+/** Makes a file of `bytes` on stable storage, where there is nothing yet. */
 export function writeFileDurably(path: string, bytes: Uint8Array): void {
-  const file = openSync(path, "w", 0o600);
+  const file = openSync(path, "wx", 0o600);
   try {
     for (let done = 0; done < bytes.length;) {
       done += writeSync(file, bytes, done, bytes.length - done);
@@ -72,8 +83,10 @@ export function replaceFile(
   name: string,
   bytes: Uint8Array,
 ): void {
-  // Its name is always the same: what a crash leaves behind is written over.
+  // Its name is always the same: what a crash has left behind is removed. It is
+  // not written over, for it may be a link that leads anywhere.
   const next = `${directory}/${name}.next`;
+  if (exists(next)) Deno.removeSync(next);
   writeFileDurably(next, bytes);
   renameSync(next, `${directory}/${name}`);
   syncDirectory(directory);
@@ -96,6 +109,8 @@ export function exists(path: string): boolean {
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
+    // Nothing is in what is no directory.
+    if (error instanceof Deno.errors.NotADirectory) return false;
     throw error;
   }
 }

@@ -53,7 +53,8 @@ export interface VolumeInfo {
 
 /**
  * Looks at the volume at `path`. If `secret` can be asked, its bytes are
- * overwritten, and what is said is authentic. Throws `NotAVolumeError`,
+ * overwritten, and what is said is authentic: a volume without a key, which the
+ * host may have put there, is refused then. Throws `NotAVolumeError`,
  * `WrongKeyError` and {@link VolumeIntegrityError}.
  */
 export async function inspectVolume(
@@ -67,6 +68,12 @@ export async function inspectVolume(
       DESCRIPTOR_BYTES_MAX,
     );
     const descriptor = parseDescriptor(bytes);
+    if (secret && !hasKey(descriptor)) {
+      throw new VolumeIntegrityError(
+        "it has no key, but one is given: it may have been put in the place " +
+          "of a volume that has",
+      );
+    }
     const anchor = hasKey(descriptor)
       ? await inspectAnchor(path, descriptor, secret)
       : null;
@@ -74,7 +81,7 @@ export async function inspectVolume(
       descriptor,
       slots: hasKey(descriptor) ? descriptor.keys : [],
       anchor,
-      isAuthentic: hasKey(descriptor) && secret !== undefined,
+      isAuthentic: secret !== undefined,
       files: sizesOf(path, descriptor),
       rekey: rekeyState(path),
     };

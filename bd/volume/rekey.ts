@@ -165,9 +165,16 @@ class Rekey {
         `the copy that was begun is of no use, and is begun again: ` +
           error.message,
       );
-      Deno.removeSync(this.#place, { recursive: true });
+      this.#discard();
       return false;
     }
+  }
+
+  /** Removes the copy, so that half of it is never found in its place. */
+  #discard(): void {
+    const discarded = `${this.#place}.partial-${Deno.pid}`;
+    Deno.renameSync(this.#place, discarded);
+    Deno.removeSync(discarded, { recursive: true });
   }
 
   /** Opens the copy; throws if it is not one of the present state. */
@@ -175,6 +182,7 @@ class Rekey {
     const { treeCache } = this.#options;
     const target = await openVolume(this.#place, {
       treeCache,
+      copying: true,
       secret: () => Promise.resolve(this.#secretCopy()),
     });
     if (target.descriptor.id === this.#id) return target;
@@ -190,6 +198,7 @@ class Rekey {
       blockSize,
       blockCount,
       id: this.#id,
+      copying: true,
       secret: this.#secretCopy(),
       slot: { id, label, created, scrypt },
     });
@@ -200,6 +209,7 @@ class Rekey {
       const { progress, flushBytes } = this.#options;
       const options = { resumed, progress, flushBytes };
       await copyBlocks(this.#source.volume, target, options);
+      await target.anchor!.store({ unfinished: 0 });
     } finally {
       target.close();
     }

@@ -157,6 +157,17 @@ for (const device of KEYED_DEVICES) {
       }
     }));
 
+  Deno.test(`${device}: a copy that is not complete is no volume`, () =>
+    withFilled(device, async (path) => {
+      await beginRekey(path, 2);
+      const refused = /it is a copy under a new master key that was never/;
+      await assert.rejects(withVolume(`${path}/rekey`, () => {}), refused);
+      // What it lacks would read as zeros, as what was never written does.
+      await Deno.rename(`${path}/rekey`, `${path}/rekeyed`);
+      await assert.rejects(withVolume(path, () => {}), refused);
+      await assert.rejects(rekeyVolume(path, { secret: ask(1) }), refused);
+    }));
+
   Deno.test(`${device}: a damaged copy is thrown away, and made again`, () =>
     withFilled(device, async (path, dir) => {
       await beginRekey(path, 2);
@@ -224,6 +235,7 @@ for (const device of ["verity", "vericrypt"] as const) {
       await withVolume(
         `${path}/rekey`,
         (copy) => writeBlocks(copy, { 0: 1, 1: 2 }),
+        { copying: true },
       );
       let bytes = 0;
       const progress = (count: number): Promise<void> => {

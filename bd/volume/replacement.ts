@@ -12,6 +12,7 @@
  * @module
  */
 
+import { VolumeIntegrityError } from "./errors.ts";
 import { exists, syncDirectory } from "./files.ts";
 
 /** Where the other volume is made. */
@@ -37,9 +38,17 @@ export function commitReplacement(volume: string): void {
   syncDirectory(volume);
 }
 
-/** Moves what was committed over the old files. */
+/**
+ * Moves what was committed over the old files. Throws
+ * {@link VolumeIntegrityError} for what is no directory.
+ */
 export function finishReplacement(volume: string): void {
   const committed = `${volume}/${COMMITTED}`;
+  if (!Deno.lstatSync(committed).isDirectory) {
+    throw new VolumeIntegrityError(
+      `Cannot open ${volume}: its ${COMMITTED} is not a directory`,
+    );
+  }
   for (const name of MOVED) {
     if (!exists(`${committed}/${name}`)) continue;
     Deno.renameSync(`${committed}/${name}`, `${volume}/${name}`);

@@ -81,17 +81,25 @@ function openFirst(
 
 /**
  * Throws {@link VolumeIntegrityError} unless `state`, which is authentic, is
- * of the volume of `descriptor`, and of this descriptor of it.
+ * of the volume of `descriptor`, and of this descriptor of it. A copy that is
+ * not complete is no volume, except for who is `copying`.
  */
 export function checkAnchor(
   state: AnchorState,
   descriptor: KeyedDescriptor,
+  { copying = false }: { copying?: boolean } = {},
 ): void {
   const isSame = state.blockSize === descriptor.blockSize &&
     state.leafCount === descriptor.blockCount &&
     timingSafeEqual(state.id, uuidBytes(descriptor.id));
   if (!isSame) {
     throw new VolumeIntegrityError("the anchor is another volume's");
+  }
+  if (state.unfinished !== 0 && !copying) {
+    throw new VolumeIntegrityError(
+      "it is a copy under a new master key that was never completed, put in " +
+        "the place of the volume",
+    );
   }
   const digest = descriptorDigest(descriptor);
   if (timingSafeEqual(digest, state.descriptor)) return;

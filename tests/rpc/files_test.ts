@@ -2,20 +2,24 @@ import assert from "node:assert/strict";
 import { S_IFCHR, S_IFIFO } from "../../fs/attributes.ts";
 import { FsError } from "../../fs/errors.ts";
 import { connect, RemoteFiles } from "../../rpc/mod.ts";
-import { Served } from "./harness.ts";
+import type { Served } from "./harness.ts";
+import { testOnStacks } from "./stacks.ts";
 
 const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-/** Runs `test` on a fresh volume over each kind of socket. */
-async function withFiles(
+/** Declares a test on a fresh volume over each device and kind of socket. */
+function testFiles(
+  name: string,
   test: (files: RemoteFiles, served: Served) => Promise<void>,
-): Promise<void> {
-  for (const which of [0, 1]) {
-    await using served = await Served.start();
-    await using client = await connect(served.endpoints[which]);
-    await test(new RemoteFiles(client), served);
-  }
+): void {
+  testOnStacks(name, async (serve) => {
+    for (const which of [0, 1]) {
+      await using served = await serve();
+      await using client = await connect(served.endpoints[which]);
+      await test(new RemoteFiles(client), served);
+    }
+  });
 }
 
 async function refuses(promise: Promise<unknown>, code: string): Promise<void> {
@@ -41,8 +45,9 @@ function pattern(length: number): Uint8Array {
   return Uint8Array.from({ length }, (_, i) => (i >> 8) ^ i);
 }
 
-Deno.test("files of every size come back as they were written", async () => {
-  await withFiles(async (files, { fs }) => {
+testFiles(
+  "files of every size come back as they were written",
+  async (files, { fs }) => {
     for (const size of [0, 1, 4095, 4096, 100_000, 1_048_576, 3_000_001]) {
       const data = pattern(size);
       const chunks = [];
@@ -59,56 +64,51 @@ Deno.test("files of every size come back as they were written", async () => {
         data,
       );
     }
-  });
+  },
+);
+
+testFiles("a chunk beyond the longest write is split", async (files) => {
+  const data = pattern(2_500_000);
+  await files.writeFile("/one", [{ offset: 10, data }]);
+  const found = await contents(files, "/one");
+  assert.equal(found.length, 2_500_010);
+  assert.deepEqual(found.subarray(10), data);
 });
 
-Deno.test("a chunk beyond the longest write is split", async () => {
-  await withFiles(async (files) => {
-    const data = pattern(2_500_000);
-    await files.writeFile("/one", [{ offset: 10, data }]);
-    const found = await contents(files, "/one");
-    assert.equal(found.length, 2_500_010);
-    assert.deepEqual(found.subarray(10), data);
-  });
+testFiles("a part of a file is read on its own", async (files) => {
+  const data = pattern(300_000);
+  await files.writeFile("/file", [{ offset: 0, data }]);
+  for (
+    const [offset, length] of [[0, 1], [299_999, 5], [300_000, 5], [
+      7,
+      250_000,
+    ]]
+  ) {
+    assert.deepEqual(
+      await contents(files, "/file", { offset, length, chunkSize: 9999 }),
+      data.subarray(offset, offset + length),
+    );
+  }
+  // Leaving early closes the file on the server.
+  for await (const _ of files.readFile("/file", { chunkSize: 100 })) break;
 });
 
-Deno.test("a part of a file is read on its own", async () => {
-  await withFiles(async (files) => {
-    const data = pattern(300_000);
-    await files.writeFile("/file", [{ offset: 0, data }]);
-    for (
-      const [offset, length] of [[0, 1], [299_999, 5], [300_000, 5], [
-        7,
-        250_000,
-      ]]
-    ) {
-      assert.deepEqual(
-        await contents(files, "/file", { offset, length, chunkSize: 9999 }),
-        data.subarray(offset, offset + length),
-      );
-    }
-    // Leaving early closes the file on the server.
-    for await (const _ of files.readFile("/file", { chunkSize: 100 })) break;
-  });
+testFiles("holes are neither sent nor stored", async (files) => {
+  const data = pattern(4096);
+  const { size, blocks } = await files.writeFile("/sparse", [
+    { offset: 8 * 1024 * 1024, data },
+    { offset: 0, data },
+  ], { size: 64 * 1024 * 1024 });
+  assert.equal(size, 64 * 1024 * 1024);
+  assert.ok(blocks < 100);
+  const found = await contents(files, "/sparse", { length: 8192 });
+  assert.deepEqual(found.subarray(0, 4096), data);
+  assert.ok(found.subarray(4096).every((byte) => byte === 0));
 });
 
-Deno.test("holes are neither sent nor stored", async () => {
-  await withFiles(async (files) => {
-    const data = pattern(4096);
-    const { size, blocks } = await files.writeFile("/sparse", [
-      { offset: 8 * 1024 * 1024, data },
-      { offset: 0, data },
-    ], { size: 64 * 1024 * 1024 });
-    assert.equal(size, 64 * 1024 * 1024);
-    assert.ok(blocks < 100);
-    const found = await contents(files, "/sparse", { length: 8192 });
-    assert.deepEqual(found.subarray(0, 4096), data);
-    assert.ok(found.subarray(4096).every((byte) => byte === 0));
-  });
-});
-
-Deno.test("writeFile() replaces, keeps or refuses what exists", async () => {
-  await withFiles(async (files) => {
+testFiles(
+  "writeFile() replaces, keeps or refuses what exists",
+  async (files) => {
     const write = (text: string, options = {}): Promise<unknown> =>
       files.writeFile("/file", [{ offset: 0, data: bytesOf(text) }], options);
     await write("0123456789", { mode: 0o600, exclusive: true });
@@ -122,11 +122,12 @@ Deno.test("writeFile() replaces, keeps or refuses what exists", async () => {
     await refuses(files.writeFile("/lost+found", []), "EISDIR");
     await refuses(contents(files, "/lost+found"), "EISDIR");
     await refuses(contents(files, "/none"), "ENOENT");
-  });
-});
+  },
+);
 
-Deno.test("directories are made, listed, renamed and removed", async () => {
-  await withFiles(async (files) => {
+testFiles(
+  "directories are made, listed, renamed and removed",
+  async (files) => {
     const list = async (path: string): Promise<string[]> => {
       const names: string[] = [];
       for await (const { name } of files.readDir(path)) {
@@ -153,11 +154,12 @@ Deno.test("directories are made, listed, renamed and removed", async () => {
     assert.deepEqual(await list("/a"), []);
     await refuses(files.remove("/h"), "ENOENT");
     await refuses(list("/h"), "ENOENT");
-  });
-});
+  },
+);
 
-Deno.test("links are followed where a path means their target", async () => {
-  await withFiles(async (files) => {
+testFiles(
+  "links are followed where a path means their target",
+  async (files) => {
     await files.mkdir("/dir");
     await files.writeFile("/dir/file", [{ offset: 0, data: bytesOf("x") }]);
     await files.symlink("dir/file", "/soft");
@@ -175,11 +177,12 @@ Deno.test("links are followed where a path means their target", async () => {
     assert.equal((await files.stat("/dir/file")).nlink, 2);
     await files.symlink("loop", "/loop");
     await refuses(files.stat("/loop"), "ELOOP");
-  });
-});
+  },
+);
 
-Deno.test("attributes are changed, and nodes of every kind made", async () => {
-  await withFiles(async (files) => {
+testFiles(
+  "attributes are changed, and nodes of every kind made",
+  async (files) => {
     await files.writeFile("/file", [{ offset: 0, data: bytesOf("12345") }]);
     const changed = await files.setattr("/file", {
       mode: 0o4711,
@@ -202,35 +205,31 @@ Deno.test("attributes are changed, and nodes of every kind made", async () => {
     assert.equal(tty.mode, S_IFCHR | 0o620);
     await files.mknod("/pipe", S_IFIFO | 0o600);
     await refuses(contents(files, "/pipe"), "EINVAL");
-  });
+  },
+);
+
+testFiles("extended attributes are set, listed and removed", async (files) => {
+  await files.writeFile("/file", []);
+  await files.setxattr("/file", "user.one", bytesOf("1"), { create: true });
+  await files.setxattr("/file", "user.two", new Uint8Array(1000));
+  await refuses(
+    files.setxattr("/file", "user.one", bytesOf("2"), { create: true }),
+    "EEXIST",
+  );
+  await refuses(
+    files.setxattr("/file", "user.no", bytesOf("2"), { replace: true }),
+    "ENODATA",
+  );
+  assert.equal(textOf(await files.getxattr("/file", "user.one")), "1");
+  assert.deepEqual((await files.listxattr("/file")).map(textOf).sort(), [
+    "user.one",
+    "user.two",
+  ]);
+  await files.removexattr("/file", "user.one");
+  await refuses(files.getxattr("/file", "user.one"), "ENODATA");
 });
 
-Deno.test("extended attributes are set, listed and removed", async () => {
-  await withFiles(async (files) => {
-    await files.writeFile("/file", []);
-    await files.setxattr("/file", "user.one", bytesOf("1"), { create: true });
-    await files.setxattr("/file", "user.two", new Uint8Array(1000));
-    await refuses(
-      files.setxattr("/file", "user.one", bytesOf("2"), { create: true }),
-      "EEXIST",
-    );
-    await refuses(
-      files.setxattr("/file", "user.no", bytesOf("2"), { replace: true }),
-      "ENODATA",
-    );
-    assert.equal(textOf(await files.getxattr("/file", "user.one")), "1");
-    assert.deepEqual((await files.listxattr("/file")).map(textOf).sort(), [
-      "user.one",
-      "user.two",
-    ]);
-    await files.removexattr("/file", "user.one");
-    await refuses(files.getxattr("/file", "user.one"), "ENODATA");
-  });
-});
-
-Deno.test("statfs() and sync() reach the engine", async () => {
-  await withFiles(async (files, { fs }) => {
-    assert.deepEqual(await files.statfs(), fs.statfs());
-    await files.sync();
-  });
+testFiles("statfs() and sync() reach the engine", async (files, { fs }) => {
+  assert.deepEqual(await files.statfs(), fs.statfs());
+  await files.sync();
 });

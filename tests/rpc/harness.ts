@@ -21,9 +21,11 @@ export interface ServedOptions extends ServerOptions {
   readOnly?: boolean;
   /** The device; 64 MiB of memory if absent. */
   device?: BlockDevice;
+  /** Size of the engine's cache, in bytes. */
+  cacheSize?: number;
 }
 
-/** A volume in memory behind a server with a UNIX and a TCP endpoint. */
+/** A volume in memory behind a server with a UNIX and a TCP (or TLS) port. */
 export class Served {
   /** What the server has logged. */
   readonly log: string[] = [];
@@ -37,8 +39,8 @@ export class Served {
   private constructor(options: ServedOptions) {
     const { device = new MemoryDevice(4096, 16384) } = options;
     format(device, { inodeCount: 4096 });
-    const { readOnly } = options;
-    this.fs = Filesystem.open(device, readOnly ? { readOnly } : {});
+    const { readOnly, cacheSize } = options;
+    this.fs = Filesystem.open(device, { readOnly, cacheSize });
     const log = (message: string): number => this.log.push(message);
     this.server = new Server(this.fs, { log, ...options });
   }
@@ -47,7 +49,8 @@ export class Served {
   static async start(options: ServedOptions = {}): Promise<Served> {
     const served = new Served(options);
     const name = `unix:@nextfs-test-${crypto.randomUUID()}`;
-    for (const endpoint of [name, "tcp:127.0.0.1:0"]) {
+    const port = `${options.tls ? "tls" : "tcp"}:127.0.0.1:0`;
+    for (const endpoint of [name, port]) {
       served.endpoints.push(await served.server.listen(endpoint));
     }
     return served;
@@ -87,13 +90,20 @@ export function hello(id = 1): Uint8Array {
   return message(id, 64, "nextfs", 1, 1024 * 1024, 64);
 }
 
+/** What a raw client needs of a connection. */
+export type RawStream = Pick<
+  Deno.Conn,
+  "read" | "write" | "closeWrite" | "close"
+>;
+
 /** A connection that sends what it is told to. */
 export class RawClient {
-  readonly #conn: Deno.Conn;
+  readonly #conn: RawStream;
   #received: Uint8Array = new Uint8Array(0);
   #closed = false;
 
-  private constructor(conn: Deno.Conn) {
+  /** Stands on a connection. */
+  constructor(conn: RawStream) {
     this.#conn = conn;
   }
 
@@ -111,11 +121,15 @@ export class RawClient {
 
   /** Connects, and says hello. */
   static async greet(endpoint: string): Promise<RawClient> {
-    const client = await RawClient.connect(endpoint);
-    await client.send(hello());
-    const reply = await client.receive();
+    return (await RawClient.connect(endpoint)).greet();
+  }
+
+  /** Says hello. */
+  async greet(): Promise<this> {
+    await this.send(hello());
+    const reply = await this.receive();
     assert.deepEqual(reply?.slice(0, 3), [1, 0, 1]);
-    return client;
+    return this;
   }
 
   /** Sends bytes as they are. */

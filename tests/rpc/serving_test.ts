@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import {
   type Client,
   connect,
-  DisconnectedError,
   O_APPEND,
   O_EXCL,
   O_RDONLY,
@@ -10,9 +9,9 @@ import {
   O_TRUNC,
   O_WRONLY,
 } from "../../rpc/mod.ts";
-import { MemoryDevice } from "../../bd/memory.ts";
 import { FsError } from "../../fs/errors.ts";
 import { RawClient, Served, until } from "./harness.ts";
+import { testOnStacks } from "./stacks.ts";
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -39,99 +38,53 @@ async function create(
   return reply.descriptor;
 }
 
-Deno.test("requests in flight are carried out in their order", async () => {
-  await using served = await Served.start();
-  await served.each(async (endpoint) => {
-    await using client = await connect(endpoint, { maxInFlight: 16 });
-    const descriptor = await create(client, endpoint.slice(0, 3));
-    const writes = [];
-    for (let i = 0; i < 300; i++) {
-      const data = new Uint8Array(4096).fill(i);
-      writes.push(client.call("write", { descriptor, offset: 0, data }));
-      writes.push(
-        client.call("read", { descriptor, offset: 0, length: 4096 })
-          .then(({ data }) => {
-            assert.equal(data.length, 4096);
-            assert.ok(data.every((byte) => byte === (i & 255)));
-          }),
+testOnStacks(
+  "requests in flight are carried out in their order",
+  async (serve) => {
+    await using served = await serve();
+    await served.each(async (endpoint) => {
+      await using client = await connect(endpoint, { maxInFlight: 16 });
+      const descriptor = await create(client, endpoint.slice(0, 3));
+      const writes = [];
+      for (let i = 0; i < 300; i++) {
+        const data = new Uint8Array(4096).fill(i);
+        writes.push(client.call("write", { descriptor, offset: 0, data }));
+        writes.push(
+          client.call("read", { descriptor, offset: 0, length: 4096 })
+            .then(({ data }) => {
+              assert.equal(data.length, 4096);
+              assert.ok(data.every((byte) => byte === (i & 255)));
+            }),
+        );
+      }
+      await Promise.all(writes);
+    });
+  },
+);
+
+testOnStacks(
+  "replies keep what they hold when later ones arrive",
+  async (serve) => {
+    await using served = await serve();
+    await served.each(async (endpoint) => {
+      await using client = await connect(endpoint);
+      const descriptor = await create(client, "kept");
+      const data = Uint8Array.from({ length: 262144 }, (_, i) => i >> 12);
+      await client.call("write", { descriptor, offset: 0, data });
+      const replies = await Promise.all(
+        Array.from({ length: 256 }, (_, i) =>
+          client.call("read", {
+            descriptor,
+            offset: (i % 64) * 4096,
+            length: 4096,
+          })),
       );
-    }
-    await Promise.all(writes);
-  });
-});
-
-Deno.test("replies keep what they hold when later ones arrive", async () => {
-  await using served = await Served.start();
-  await served.each(async (endpoint) => {
-    await using client = await connect(endpoint);
-    const descriptor = await create(client, "kept");
-    const data = Uint8Array.from({ length: 262144 }, (_, i) => i >> 12);
-    await client.call("write", { descriptor, offset: 0, data });
-    const replies = await Promise.all(
-      Array.from({ length: 256 }, (_, i) =>
-        client.call("read", {
-          descriptor,
-          offset: (i % 64) * 4096,
-          length: 4096,
-        })),
-    );
-    replies.forEach(({ data }, i) =>
-      assert.ok(data.every((byte) => byte === i % 64))
-    );
-  });
-});
-
-/** A device whose flush ends when the test says so. */
-class SlowFlush extends MemoryDevice {
-  gate: Promise<void> = Promise.resolve();
-
-  override async flush(): Promise<void> {
-    await this.gate;
-    await super.flush();
-  }
-}
-
-Deno.test("a sync is answered late and holds up no other request", async () => {
-  const device = new SlowFlush(4096, 16384);
-  await using served = await Served.start({ device });
-  await served.each(async (endpoint) => {
-    await using client = await connect(endpoint);
-    await using other = await connect(endpoint);
-    const descriptor = await create(client, "synced");
-    const gate = Promise.withResolvers<void>();
-    device.gate = gate.promise;
-    const order: string[] = [];
-    const syncs = [
-      client.call("fsync", { descriptor }).then(() => order.push("fsync")),
-      client.call("sync", {}).then(() => order.push("sync")),
-    ];
-    for (let i = 0; i < 20; i++) {
-      await client.call("statfs", {});
-      await other.call("statfs", {});
-    }
-    order.push("statfs");
-    gate.resolve();
-    await Promise.all(syncs);
-    assert.equal(order[0], "statfs");
-    await refuses(client.call("fsync", { descriptor: 999 }), "EBADF");
-  });
-});
-
-Deno.test("stop() ends within its bound though a sync never does", async () => {
-  const device = new SlowFlush(4096, 16384);
-  const served = await Served.start({ device, stopTimeout: 100 });
-  const client = await connect(served.endpoints[0]);
-  await create(client, "stuck");
-  const gate = Promise.withResolvers<void>();
-  device.gate = gate.promise;
-  const sync = assert.rejects(client.call("sync", {}), DisconnectedError);
-  await client.call("statfs", {});
-  await served.server.stop();
-  await sync;
-  await client.closed;
-  gate.resolve();
-  await served.fs.close();
-});
+      replies.forEach(({ data }, i) =>
+        assert.ok(data.every((byte) => byte === i % 64))
+      );
+    });
+  },
+);
 
 Deno.test("descriptors hold to what they were opened for", async () => {
   await using served = await Served.start();
@@ -279,71 +232,80 @@ Deno.test("a node whose inode has a new owner is ESTALE", async () => {
   });
 });
 
-Deno.test("an open file lives on without a name until its end", async () => {
-  await using served = await Served.start();
-  await served.each(async (endpoint) => {
-    const before = served.fs.statfs();
-    const client = await connect(endpoint);
-    const descriptor = await create(client, "doomed");
-    const data = new Uint8Array(100_000).fill(9);
-    await client.call("write", { descriptor, offset: 0, data });
-    const name = bytesOf("doomed");
-    await client.call("unlink", { dir: client.root, name });
-    const read = await client.call("read", {
-      descriptor,
-      offset: 90_000,
-      length: 65536,
+testOnStacks(
+  "an open file lives on without a name until its end",
+  async (serve) => {
+    await using served = await serve();
+    await served.each(async (endpoint) => {
+      const before = served.fs.statfs();
+      const client = await connect(endpoint);
+      const descriptor = await create(client, "doomed");
+      const data = new Uint8Array(100_000).fill(9);
+      await client.call("write", { descriptor, offset: 0, data });
+      const name = bytesOf("doomed");
+      await client.call("unlink", { dir: client.root, name });
+      const read = await client.call("read", {
+        descriptor,
+        offset: 90_000,
+        length: 65536,
+      });
+      assert.deepEqual(read.data, data.subarray(90_000));
+      assert.notEqual(served.fs.statfs().inodesFree, before.inodesFree);
+      // However the connection ends, its files are released.
+      await client.close();
+      await until(() => served.server.connections === 0);
+      const after = served.fs.statfs();
+      assert.equal(after.inodesFree, before.inodesFree);
+      assert.equal(after.blocksFree, before.blocksFree);
     });
-    assert.deepEqual(read.data, data.subarray(90_000));
-    assert.notEqual(served.fs.statfs().inodesFree, before.inodesFree);
-    // However the connection ends, its files are released.
-    await client.close();
-    await until(() => served.server.connections === 0);
-    const after = served.fs.statfs();
-    assert.equal(after.inodesFree, before.inodesFree);
-    assert.equal(after.blocksFree, before.blocksFree);
-  });
-});
+  },
+);
 
-Deno.test("readdir lists a large directory in pages, each name once", async () => {
-  await using served = await Served.start();
-  const names = Array.from({ length: 1500 }, (_, i) => `${i}`.padStart(200));
-  for (const name of names) served.fs.mknod(2, name, { kind: 0o010000 });
-  await served.each(async (endpoint) => {
-    for (const maxFrame of [16384, 1024 * 1024]) {
-      await using client = await connect(endpoint, { maxFrame });
-      const found: string[] = [];
-      for (let cookie = 0, end = false; !end;) {
-        const page = await client.call("readdir", {
-          node: client.root,
-          cookie,
-          count: 1024,
-        });
-        for (const entry of page.entries) {
-          found.push(new TextDecoder().decode(entry.name));
-          assert.equal(entry.attributes?.ino, entry.ino);
-          cookie = entry.cookie;
+testOnStacks(
+  "readdir lists a large directory in pages, each name once",
+  async (serve) => {
+    await using served = await serve();
+    const names = Array.from({ length: 1500 }, (_, i) => `${i}`.padStart(200));
+    for (const name of names) served.fs.mknod(2, name, { kind: 0o010000 });
+    await served.each(async (endpoint) => {
+      for (const maxFrame of [16384, 1024 * 1024]) {
+        await using client = await connect(endpoint, { maxFrame });
+        const found: string[] = [];
+        for (let cookie = 0, end = false; !end;) {
+          const page = await client.call("readdir", {
+            node: client.root,
+            cookie,
+            count: 1024,
+          });
+          for (const entry of page.entries) {
+            found.push(new TextDecoder().decode(entry.name));
+            assert.equal(entry.attributes?.ino, entry.ino);
+            cookie = entry.cookie;
+          }
+          end = page.end;
         }
-        end = page.end;
+        const expected = [...names, ".", "..", "lost+found"];
+        assert.deepEqual(found.sort(), expected.sort());
       }
-      const expected = [...names, ".", "..", "lost+found"];
-      assert.deepEqual(found.sort(), expected.sort());
-    }
-  });
-});
+    });
+  },
+);
 
-Deno.test("a read-only volume refuses changes and says so", async () => {
-  await using served = await Served.start({ readOnly: true });
-  await served.each(async (endpoint) => {
-    await using client = await connect(endpoint);
-    assert.equal(client.limits.readOnly, true);
-    await refuses(create(client, "no"), "EROFS");
-    await refuses(
-      client.call("rmdir", { dir: client.root, name: bytesOf("lost+found") }),
-      "EROFS",
-    );
-  });
-});
+testOnStacks(
+  "a read-only volume refuses changes and says so",
+  async (serve) => {
+    await using served = await serve({ readOnly: true });
+    await served.each(async (endpoint) => {
+      await using client = await connect(endpoint);
+      assert.equal(client.limits.readOnly, true);
+      await refuses(create(client, "no"), "EROFS");
+      await refuses(
+        client.call("rmdir", { dir: client.root, name: bytesOf("lost+found") }),
+        "EROFS",
+      );
+    });
+  },
+);
 
 Deno.test("limits are agreed at the lower of both sides", async () => {
   await using served = await Served.start({ maxFrame: 20_000, maxInFlight: 3 });

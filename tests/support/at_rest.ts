@@ -101,7 +101,7 @@ export async function makeScene(kind: Kind): Promise<Scene> {
   }
   assert.equal(hex(specimen.state.root), hex(specimen.root()));
   device.close();
-  const numbers = nodeNumbers(kind.kind);
+  const numbers = nodeNumbers(kind.kind, BLOCKS);
   return { kind, specimen, past, present, plain, numbers };
 }
 
@@ -139,7 +139,11 @@ function* ways(
 }
 
 /** Places of `a` and `b`, in units of `size` bytes, where they differ. */
-function differing(a: Uint8Array, b: Uint8Array, size: number): number[] {
+export function differing(
+  a: Uint8Array,
+  b: Uint8Array,
+  size: number,
+): number[] {
   const places: number[] = [];
   for (let at = 0; at < a.length; at += size) {
     const [left, right] = [a, b].map((bytes) => bytes.subarray(at, at + size));
@@ -162,26 +166,33 @@ export function* imageDamages(
   }
 }
 
-/** Numbers of the nodes of a tree, by their bytes in its file. */
-function nodeNumbers(kind: TreeKind): Map<number, number> {
+/** Numbers of the nodes of a tree over `blocks`, by their bytes in its file. */
+export function nodeNumbers(
+  kind: TreeKind,
+  blocks: number,
+): Map<number, number> {
   const numbers = new Map<number, number>();
   if (kind === "array") {
-    for (let node = 1; node < 2 * BLOCKS; node++) {
+    for (let node = 1; node < 2 * blocks; node++) {
       numbers.set((node - 1) * NODE, node);
     }
     return numbers;
   }
-  for (let node = 2; node < 2 ** (pagedLevels(BLOCKS) + 1); node++) {
+  for (let node = 2; node < 2 ** (pagedLevels(blocks) + 1); node++) {
     numbers.set(placeInPages(node), node);
   }
   return numbers;
 }
 
-/** Blocks whose paths lead past `node` or its sibling. */
-function blocksBelowParent(kind: TreeKind, node: number): number[] {
-  const firstLeaf = kind === "array" ? BLOCKS : 2 ** pagedLevels(BLOCKS);
+/** Which of `count` blocks have a path that leads past `node` or its sibling. */
+export function blocksBelowParent(
+  kind: TreeKind,
+  count: number,
+  node: number,
+): number[] {
+  const firstLeaf = kind === "array" ? count : 2 ** pagedLevels(count);
   const blocks: number[] = [];
-  for (let block = 0; block < BLOCKS; block++) {
+  for (let block = 0; block < count; block++) {
     let at = firstLeaf + block;
     while (at > 1 && at >> 1 !== node >> 1) at >>= 1;
     // The root is trusted, not read.
@@ -197,7 +208,9 @@ function treeFailing(scene: Scene, tree: Uint8Array): number[] {
   for (const place of differing(tree, scene.present.tree, NODE)) {
     const node = numbers.get(place * NODE) ?? 1;
     if (node === 1) continue;
-    for (const block of blocksBelowParent(kind, node)) failing.add(block);
+    for (const block of blocksBelowParent(kind, BLOCKS, node)) {
+      failing.add(block);
+    }
   }
   return [...failing].sort((a, b) => a - b);
 }

@@ -149,6 +149,7 @@ export async function makeExample(
     root,
     descriptor: descriptorDigest(descriptor),
     nextDescriptor: new Uint8Array(32),
+    unfinished: 0,
   }, mac);
   const file = new Uint8Array(ANCHOR_BYTES);
   file.set(anchor, ANCHOR_SLOTS[EXAMPLE.generation % 2]);

@@ -18,7 +18,6 @@ if (import.meta.main) {
   await rekeyVolume(path, {
     secret: ask(1),
     flushBytes: Number(flushBytes),
-    log: (message) => console.log(message),
     progress: () => {
       console.log(".");
       // Time for the signal, so that there is something left to be killed.
@@ -27,27 +26,20 @@ if (import.meta.main) {
   });
 }
 
-/** What became of a rekey. */
-export interface RekeyOutcome {
-  /** True if it was killed, false if it has run to its end. */
-  killed: boolean;
-  /** What it said about an earlier attempt. */
-  messages: string[];
-}
-
 /**
  * Runs a rekey of the volume at `path`, and kills it when it has copied
- * `steps` runs; not at all if it ends before.
+ * `steps` runs. True if it was killed, false if it has ended before.
  */
 export async function runRekey(
   path: string,
   flushBytes: number,
   { steps }: { steps: number },
-): Promise<RekeyOutcome> {
+): Promise<boolean> {
   const permissions = ["--allow-read", "--allow-write"];
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       "run",
+      "-q",
       ...permissions,
       import.meta.url,
       path,
@@ -71,6 +63,5 @@ export async function runRekey(
   }
   const { success, signal } = await child.status;
   if (!success && signal === null) throw new Error("The rekey failed");
-  const messages = text.split("\n").filter((line) => line.length > 1);
-  return { killed: signal !== null, messages };
+  return signal !== null;
 }

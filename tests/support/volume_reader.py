@@ -92,7 +92,7 @@ def derive(descriptor, master):
 
 # The anchor.
 
-ANCHOR = struct.Struct("<8sII16s16sQQ32s32s32s")
+ANCHOR = struct.Struct("<8sII16s16sQQ32s32s32sI")
 
 
 def read_anchor(data, key):
@@ -105,7 +105,7 @@ def read_anchor(data, key):
             continue
         magic, version, *values = ANCHOR.unpack_from(slot)
         names = ["blockSize", "id", "epoch", "generation", "leafCount"]
-        names += ["root", "descriptor", "nextDescriptor"]
+        names += ["root", "descriptor", "nextDescriptor", "unfinished"]
         state = dict(zip(names, values))
         if magic != b"NXTANCHR" or version != 1:
             continue
@@ -118,6 +118,7 @@ def read_anchor(data, key):
 
 
 def check_anchor(state, descriptor):
+    check(state["unfinished"] == 0, "it is half a copy")
     salt = bytes.fromhex(descriptor["id"].replace("-", ""))
     check(state["id"] == salt, "the anchor is another volume's")
     for ours, its in [("blockSize", "blockSize"), ("leafCount", "blockCount")]:

@@ -10,13 +10,13 @@
  */
 
 import assert from "node:assert/strict";
-import { DeviceError } from "../../bd/block_device.ts";
+import { type BlockDevice, DeviceError } from "../../bd/block_device.ts";
 import { FaultyDevice } from "../../bd/faulty.ts";
-import { MemoryDevice } from "../../bd/memory.ts";
-import { Filesystem, FsError } from "../../fs/mod.ts";
+import { Filesystem, format, FsError } from "../../fs/mod.ts";
 import { type Model, ModelError } from "../model.ts";
 import { compareNode, compareVolume, importModel } from "./compare.ts";
-import { formatted, saveImage, type VolumeShape } from "./images.ts";
+import { type DeviceStack, StackStore, STD_STACK } from "./device_stacks.ts";
+import { saveImage, type VolumeShape } from "./images.ts";
 import { Random } from "./random.ts";
 import { assertClean, run, withTempDir } from "./tools.ts";
 import { anyDirectory, type Step } from "./walk_arguments.ts";
@@ -29,9 +29,11 @@ export interface WalkOptions {
   seed: number;
   /** The volume. */
   shape: VolumeShape;
+  /** The device; plain blocks if absent. */
+  stack?: DeviceStack;
   /** Size of the engine's cache, in bytes. */
   cacheSize?: number;
-  /** Whether device calls fail. */
+  /** Whether calls of the host's, below all layers, fail. */
   faults?: boolean;
 }
 
@@ -60,6 +62,8 @@ export async function walk(options: WalkOptions, steps: number): Promise<Walk> {
         walker.log.slice(-25).join("\n"),
       { cause: error },
     );
+  } finally {
+    walker.close();
   }
 }
 
@@ -72,8 +76,9 @@ export class Walk {
   readonly #options: WalkOptions;
   readonly #random: Random;
   readonly #nanoseconds: boolean;
-  #memory: MemoryDevice;
-  #device!: FaultyDevice;
+  #store: StackStore;
+  #host!: FaultyDevice;
+  #device!: BlockDevice;
   #fs!: Filesystem;
   #model: Model;
   #crashed = false;
@@ -93,8 +98,12 @@ export class Walk {
     this.#nanoseconds = options.shape.inodeSize !== 128 &&
       options.shape.revision !== 0;
     const now = { sec: 1_700_000_000, nsec: 0 };
-    this.#memory = formatted({ ...options.shape, now });
-    this.#open(() => this.#model?.now ?? now);
+    const { stack = STD_STACK, shape: { blockSize, blockCount, ...shape } } =
+      options;
+    this.#store = StackStore.create(stack, { blockSize, blockCount });
+    this.#open(() => this.#model?.now ?? now, (device) => {
+      format(device, { blank: this.#store.isBlank, ...shape, now });
+    });
     this.#model = importModel(this.#fs, now);
     this.#model.storesXattrs = options.shape.revision !== 0;
   }
@@ -105,11 +114,11 @@ export class Walk {
     if (this.#random.chance(0.01)) return await this.#sync();
     const step = this.#choose();
     this.log.push(`${this.log.length + 1} ${step.text}`);
-    const faultsBefore = this.#device.faults;
+    const faultsBefore = this.#host.faults;
     this.#live = this.#options.faults ?? false;
     const actual = attempt(() => step.engine(this.#fs));
     this.#live = false;
-    const faulted = this.#device.faults > faultsBefore;
+    const faulted = this.#host.faults > faultsBefore;
     const outcome = actual.code ?? "ok";
     this.log[this.log.length - 1] += ` → ${outcome}${faulted ? " !" : ""}`;
     this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1);
@@ -154,7 +163,8 @@ export class Walk {
     if (this.#random.chance(0.5)) {
       this.log.push("crash");
       this.#crashed = true;
-      this.#memory = this.#memory.copy();
+      this.#store = this.#store.copy();
+      this.close();
       this.#model.crash();
     } else {
       this.log.push("close");
@@ -165,9 +175,9 @@ export class Walk {
         }
       }
       await this.#fs.close();
-      this.#memory = this.#memory.copy();
+      this.#store = this.#store.copy();
       await withTempDir(async (dir) => {
-        await saveImage(this.#memory, `${dir}/walk.img`);
+        await this.#savePlain(`${dir}/walk.img`);
         await assertClean(`${dir}/walk.img`, "after close");
       });
     }
@@ -175,8 +185,13 @@ export class Walk {
     this.compareAll();
   }
 
+  /** Gives up the device; no step can be done any more. */
+  close(): void {
+    this.#device.close();
+  }
+
   async #judge(image: string): Promise<void> {
-    await saveImage(this.#memory, image);
+    await this.#savePlain(image);
     if (this.#model.orphans().length > 0) {
       // The list of orphans is no damage, but -n may not clear it.
       const { code, stdout } = await run("e2fsck", "-fp", image);
@@ -187,10 +202,24 @@ export class Walk {
     await assertClean(image, "after sync");
   }
 
-  #open(now: () => Model["now"]): void {
-    this.#device = new FaultyDevice(this.#memory);
-    // A failed flush is final; that is tested by itself.
-    this.#device.rule = ({ kind }) => kind === "flush" ? null : this.#fault();
+  /** Writes the plaintext to a file; all of it verifies, if it can. */
+  async #savePlain(path: string): Promise<void> {
+    // What a failing host has half written, and is free since, does not.
+    const { faults: skipBad } = this.#options;
+    await saveImage(this.#store.plain({ skipBad }), path);
+  }
+
+  #open(
+    now: () => Model["now"],
+    prepare: (device: BlockDevice) => void = () => {},
+  ): void {
+    this.#device = this.#store.open((image) => {
+      this.#host = new FaultyDevice(image);
+      // A failed flush is final; that is tested by itself.
+      this.#host.rule = ({ kind }) => kind === "flush" ? null : this.#fault();
+      return this.#host;
+    });
+    prepare(this.#device);
     this.#fs = Filesystem.open(this.#device, {
       cacheSize: this.#options.cacheSize,
       now,

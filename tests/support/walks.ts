@@ -1,10 +1,12 @@
 /**
  * The volumes that random walks are made on: each block size and inode size,
- * plain and with failing device calls, and one that is often full.
+ * plain and with failing device calls, and one that is often full; and on the
+ * other devices, more briefly.
  *
  * @module
  */
 
+import { CBC_STACKS, VERICRYPT_STACK } from "./device_stacks.ts";
 import type { WalkOptions } from "./walk.ts";
 
 /** A walk without its seed, and how long it is in the test suite. */
@@ -82,5 +84,42 @@ export const WALKS: readonly NamedWalk[] = [
     cacheSize: 64 * 4096,
     faults: true,
     steps: 20_000,
+  },
+  {
+    name: "bd-crypt with CBC, 2048-byte blocks",
+    stack: CBC_STACKS[0],
+    shape: shape(2048, 256),
+    cacheSize: 64 * 2048,
+    steps: 4000,
+  },
+  {
+    name: "bd-vericrypt with pages, 1024-byte blocks, a volume often full",
+    stack: VERICRYPT_STACK,
+    shape: { ...shape(1024, 256, 1 * MIB), inodeCount: 128 },
+    cacheSize: 64 * 1024,
+    steps: 6000,
+  },
+  {
+    name: "bd-vericrypt with an array, 4096-byte blocks",
+    stack: CBC_STACKS[1],
+    shape: shape(4096, 256),
+    cacheSize: 64 * 4096,
+    steps: 4000,
+  },
+  {
+    name: "bd-vericrypt with pages on a failing host, 1024-byte blocks",
+    stack: VERICRYPT_STACK,
+    shape: shape(1024, 128),
+    cacheSize: 64 * 1024,
+    faults: true,
+    steps: 6000,
+  },
+  {
+    name: "bd-vericrypt with an array on a failing host, 4096-byte blocks",
+    stack: CBC_STACKS[1],
+    shape: shape(4096, 256),
+    cacheSize: 64 * 4096,
+    faults: true,
+    steps: 4000,
   },
 ];

@@ -1,0 +1,186 @@
+/**
+ * A place where TLS connections arrive, and the handshakes under way there.
+ *
+ * @module
+ */
+
+import { setImmediate } from "node:timers";
+import { createServer, type TLSSocket } from "node:tls";
+import { listenSocket } from "./_sockets.ts";
+import { checkTlsOptions } from "./tls_check.ts";
+import { HandshakeError, refusalReason } from "./_tls_errors.ts";
+import { TlsTransport } from "./_tls_transport.ts";
+import { TlsWire } from "./_tls_wire.ts";
+import { type Endpoint, formatEndpoint } from "./endpoint.ts";
+import { ALPN, type TlsOptions } from "./tls_options.ts";
+import type { Transport, TransportListener } from "./transport.ts";
+
+/** How a server listens. */
+export interface TlsListenerOptions extends TlsOptions {
+  /** Milliseconds for a handshake; 10,000 if absent. */
+  readonly handshakeTimeout?: number;
+  /** Most handshakes at a time; 512 if absent. */
+  readonly maxHandshakes?: number;
+  /** Takes a line on each client that was refused; nowhere if absent. */
+  readonly log?: (message: string) => void;
+}
+
+/** Listens for TLS connections, see `listen()`. */
+export async function listenTls(
+  endpoint: Endpoint,
+  options: TlsListenerOptions,
+): Promise<TransportListener> {
+  checkTlsOptions(options);
+  return new TlsListener(await listenSocket(endpoint), options);
+}
+
+/**
+ * Handshakes go on beside one another; streams are accepted in the order in
+ * which theirs end. When there are too many, the oldest is given up: a client
+ * that means it needs milliseconds, and one that does not can wait for long.
+ *
+ * Invariants: the listener below is asked for a connection only while somebody
+ * waits in {@link accept}; a wire is in `#handshakes` or belongs to a stream
+ * in `#ready`, until it is accepted or closed.
+ */
+class TlsListener implements TransportListener {
+  readonly endpoint: Endpoint;
+  readonly #below: TransportListener;
+  readonly #options: Required<TlsListenerOptions>;
+  readonly #handshakes = new Map<TlsWire, (reason: Error) => void>();
+  readonly #ready: Transport[] = [];
+  #accepting = false;
+  #failure: unknown = null;
+  #closed = false;
+  #wake: (() => void) | null = null;
+
+  constructor(below: TransportListener, options: TlsListenerOptions) {
+    this.endpoint = below.endpoint;
+    this.#below = below;
+    this.#options = {
+      ...options,
+      handshakeTimeout: options.handshakeTimeout ?? 10_000,
+      maxHandshakes: options.maxHandshakes ?? 512,
+      log: options.log ?? ((): void => {}),
+    };
+  }
+
+  async accept(): Promise<Transport | null> {
+    for (;;) {
+      // When the listener below has ended, its socket's file has gone too.
+      if (this.#closed && !this.#accepting) return null;
+      const ready = this.#ready.shift();
+      if (ready) return ready;
+      if (this.#failure !== null) {
+        const failure = this.#failure;
+        this.#failure = null;
+        throw failure;
+      }
+      const woken = new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      if (!this.#accepting) this.#acceptBelow();
+      await woken;
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#below.close();
+    for (const wire of this.#handshakes.keys()) wire.close();
+    for (const transport of this.#ready.splice(0)) transport.close();
+    this.#notify();
+  }
+
+  #notify(): void {
+    this.#wake?.();
+    this.#wake = null;
+  }
+
+  async #acceptBelow(): Promise<void> {
+    this.#accepting = true;
+    try {
+      const transport = await this.#below.accept();
+      if (transport === null) this.close();
+      else if (this.#closed) transport.close();
+      else this.#begin(new TlsWire(transport));
+    } catch (error) {
+      this.#failure = error;
+    }
+    this.#accepting = false;
+    this.#notify();
+  }
+
+  /** Carries a handshake through; what it was refused for is logged. */
+  async #begin(wire: TlsWire): Promise<void> {
+    const { log } = this.#options;
+    this.#makeRoom();
+    try {
+      const transport = await this.#shakeHands(wire);
+      if (this.#closed) transport.close();
+      else this.#ready.push(transport);
+    } catch (error) {
+      if (!this.#closed) {
+        const at = formatEndpoint(this.endpoint);
+        const from = wire.peer ? ` from ${wire.peer}` : "";
+        log(`Refused a client${from} at ${at}: ${refusalReason(error)}`);
+      }
+      wire.close();
+    }
+    this.#handshakes.delete(wire);
+    this.#notify();
+  }
+
+  #makeRoom(): void {
+    if (this.#handshakes.size < this.#options.maxHandshakes) return;
+    const [oldest] = this.#handshakes;
+    if (oldest === undefined) return;
+    const [wire, giveUp] = oldest;
+    this.#handshakes.delete(wire);
+    giveUp(
+      new HandshakeError(
+        "there are too many handshakes, and its own is the oldest",
+      ),
+    );
+  }
+
+  #shakeHands(wire: TlsWire): Promise<Transport> {
+    const { ca, cert, key, handshakeTimeout } = this.#options;
+    // The server that listens is the one below. This one is for its events,
+    // which say of one connection only what became of it.
+    const server = createServer({
+      ca,
+      cert,
+      key,
+      requestCert: true,
+      rejectUnauthorized: true,
+      minVersion: "TLSv1.3",
+      ALPNProtocols: [ALPN],
+      handshakeTimeout,
+    });
+    const { promise, resolve, reject } = Promise.withResolvers<Transport>();
+    this.#handshakes.set(wire, reject);
+    const timer = setTimeout(() => {
+      const text = `its handshake takes longer than ${handshakeTimeout} ms`;
+      reject(new HandshakeError(text));
+    }, handshakeTimeout);
+    server.once("secureConnection", (socket: TLSSocket) => {
+      // The runtime checks this, but lets clients through that offer nothing.
+      if (socket.authorized && socket.alpnProtocol === ALPN) {
+        resolve(new TlsTransport(socket, wire));
+      } else reject("ERR_SSL_NO_APPLICATION_PROTOCOL");
+    });
+    server.on("tlsClientError", (error: Error, socket: TLSSocket) => {
+      // The reason of the runtime's own refusal is not in the error.
+      reject(socket.authorizationError || error);
+    });
+    wire.once("end", () => {
+      // If the engine has found fault with what came before, it says it first.
+      setImmediate(() => reject("ECONNRESET"));
+    });
+    server.emit("connection", wire);
+    wire.want();
+    return promise.finally(() => clearTimeout(timer));
+  }
+}
