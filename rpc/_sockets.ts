@@ -12,20 +12,16 @@ import type { Transport, TransportListener } from "./transport.ts";
 
 /** A stream over a socket of the platform. */
 class SocketTransport implements Transport {
-  readonly peer: string;
+  readonly peer?: string;
   readonly #conn: Deno.Conn;
   #closed = false;
 
   constructor(conn: Deno.Conn) {
     this.#conn = conn;
-    const address = conn.remoteAddr;
-    this.peer = address.transport === "tcp"
-      ? formatEndpoint({
-        kind: "tcp",
-        host: address.hostname,
-        port: address.port,
-      }).slice("tcp:".length)
-      : "";
+    if (conn.remoteAddr.transport === "tcp") {
+      const { hostname: host, port } = conn.remoteAddr;
+      this.peer = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+    }
   }
 
   read(into: Uint8Array): Promise<number | null> {

@@ -7,11 +7,11 @@
 import { isIP } from "node:net";
 import { checkServerIdentity, connect, type TLSSocket } from "node:tls";
 import { dialSocket } from "./_sockets.ts";
-import { checkTlsOptions } from "./tls_check.ts";
 import { HandshakeError, tlsEndpointError } from "./_tls_errors.ts";
 import { TlsTransport } from "./_tls_transport.ts";
 import { TlsWire } from "./_tls_wire.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { checkTlsOptions } from "./tls_check.ts";
 import { ALPN, type TlsClientOptions } from "./tls_options.ts";
 import type { Transport } from "./transport.ts";
 
@@ -79,11 +79,11 @@ function shakeHands(
   socket.on("error", reject);
   socket.once("close", () => reject(SILENT_END));
   socket.once("secureConnect", () => {
-    if (socket.authorized && socket.alpnProtocol === ALPN) resolve(socket);
-    else {
-      const text = `the server does not speak ${ALPN}; check the endpoint`;
-      reject(new HandshakeError(text));
-    }
+    // In a resumed session a certificate is not checked: none is wanted.
+    const isChecked = socket.authorized && !socket.isSessionReused();
+    if (!isChecked) reject("UNABLE_TO_VERIFY_LEAF_SIGNATURE");
+    else if (socket.alpnProtocol === ALPN) resolve(socket);
+    else reject("ERR_SSL_NO_APPLICATION_PROTOCOL");
   });
   wire.want();
   return promise.finally(() => clearTimeout(timer));

@@ -7,11 +7,11 @@
 import { setImmediate } from "node:timers";
 import { createServer, type TLSSocket } from "node:tls";
 import { listenSocket } from "./_sockets.ts";
-import { checkTlsOptions } from "./tls_check.ts";
 import { HandshakeError, refusalReason } from "./_tls_errors.ts";
 import { TlsTransport } from "./_tls_transport.ts";
 import { TlsWire } from "./_tls_wire.ts";
 import { type Endpoint, formatEndpoint } from "./endpoint.ts";
+import { checkTlsOptions } from "./tls_check.ts";
 import { ALPN, type TlsOptions } from "./tls_options.ts";
 import type { Transport, TransportListener } from "./transport.ts";
 
@@ -24,6 +24,8 @@ export interface TlsListenerOptions extends TlsOptions {
   /** Takes a line on each client that was refused; nowhere if absent. */
   readonly log?: (message: string) => void;
 }
+
+const RESUMED = "it resumes a session, so that its certificate is not checked";
 
 /** Listens for TLS connections, see `listen()`. */
 export async function listenTls(
@@ -88,7 +90,9 @@ class TlsListener implements TransportListener {
     if (this.#closed) return;
     this.#closed = true;
     this.#below.close();
-    for (const wire of this.#handshakes.keys()) wire.close();
+    for (const giveUp of this.#handshakes.values()) {
+      giveUp(new HandshakeError("the server stops"));
+    }
     for (const transport of this.#ready.splice(0)) transport.close();
     this.#notify();
   }
@@ -157,7 +161,9 @@ class TlsListener implements TransportListener {
       rejectUnauthorized: true,
       minVersion: "TLSv1.3",
       ALPNProtocols: [ALPN],
-      handshakeTimeout,
+      // Without a timer of its own, which would keep all of a handshake that
+      // has failed until it runs out.
+      handshakeTimeout: -1,
     });
     const { promise, resolve, reject } = Promise.withResolvers<Transport>();
     this.#handshakes.set(wire, reject);
@@ -166,8 +172,11 @@ class TlsListener implements TransportListener {
       reject(new HandshakeError(text));
     }, handshakeTimeout);
     server.once("secureConnection", (socket: TLSSocket) => {
-      // The runtime checks this, but lets clients through that offer nothing.
-      if (socket.authorized && socket.alpnProtocol === ALPN) {
+      // Deno 2.9 gives tickets also to clients whose certificate it refuses,
+      // and takes whoever comes back with one for authorized.
+      if (socket.isSessionReused()) reject(new HandshakeError(RESUMED));
+      // The runtime checks both, but not clients that offer no protocol.
+      else if (socket.authorized && socket.alpnProtocol === ALPN) {
         resolve(new TlsTransport(socket, wire));
       } else reject("ERR_SSL_NO_APPLICATION_PROTOCOL");
     });

@@ -57,7 +57,7 @@ export class TlsTransport implements Transport {
   }
 
   /** Where the other end is. */
-  get peer(): string {
+  get peer(): string | undefined {
     return this.#wire.peer;
   }
 

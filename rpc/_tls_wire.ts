@@ -59,7 +59,7 @@ export class TlsWire extends Duplex {
   }
 
   /** Where the other end is, see {@link Transport.peer}. */
-  get peer(): string {
+  get peer(): string | undefined {
     return this.#transport.peer;
   }
 
@@ -118,7 +118,7 @@ export class TlsWire extends Duplex {
     return true;
   }
 
-  /** The engine has no more to send; the transport stays open for it to read. */
+  /** The engine has no more to send; it may still read. */
   override end(...args: unknown[]): this {
     for (const arg of args) if (typeof arg === "function") arg();
     return this;

@@ -1,5 +1,5 @@
 /**
- * The RPC: a server and a client over UNIX sockets and TCP.
+ * The RPC: a server and a client over UNIX sockets and TCP, also by TLS.
  *
  * @module
  */
@@ -25,5 +25,7 @@ export * from "./server.ts";
 export * from "./tls_check.ts";
 export * from "./tls_options.ts";
 export * from "./transport.ts";
+export type { TlsDialOptions } from "./_tls_client.ts";
+export type { TlsListenerOptions } from "./_tls_listener.ts";
 export type { Fields, ValueOf, ValuesOf, WireType } from "./wire_types.ts";
 export type { FrameWriter, InPlace } from "./frame_writer.ts";

@@ -72,8 +72,8 @@ const ACCEPT_PAUSE = 100;
  * Serves one volume on any number of endpoints.
  *
  * Memory is bounded by `maxConnections` times a connection's own buffers
- * (144 KiB) plus `maxLargeBuffers` times two frames; TLS adds what its engine
- * needs and at most {WIRE} for each connection.
+ * (144 KiB) plus `maxLargeBuffers` times two frames. To each connection TLS
+ * adds at most 384 KiB: what is read, decrypted and encrypted ahead.
  *
  * @example
  * ```ts

@@ -9,14 +9,14 @@
 
 import { FsError } from "../fs/errors.ts";
 import { dialSocket, listenSocket } from "./_sockets.ts";
-import { type Endpoint, formatEndpoint } from "./endpoint.ts";
-import { listenTls, type TlsListenerOptions } from "./_tls_listener.ts";
 import { dialTls, type TlsDialOptions } from "./_tls_client.ts";
+import { listenTls, type TlsListenerOptions } from "./_tls_listener.ts";
+import { type Endpoint, formatEndpoint } from "./endpoint.ts";
 
 /** A stream of bytes in both directions. */
 export interface Transport {
-  /** Where the other end is, as `HOST:PORT`; empty for a UNIX socket. */
-  readonly peer: string;
+  /** Where the other end is, as `HOST:PORT`; absent for a UNIX socket. */
+  readonly peer?: string;
   /** Reads what has arrived, at least one byte; null at the stream's end. */
   read(into: Uint8Array): Promise<number | null>;
   /** Writes all of `from`, which must not change until then. */

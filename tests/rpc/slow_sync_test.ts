@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { BorrowedDevice } from "../../bd/borrowed.ts";
 import { FsError } from "../../fs/errors.ts";
-import { connect, DisconnectedError, O_RDWR } from "../../rpc/mod.ts";
-import type { Client } from "../../rpc/mod.ts";
+import {
+  type Client,
+  connect,
+  DisconnectedError,
+  O_RDWR,
+} from "../../rpc/mod.ts";
 import type { Served } from "./harness.ts";
 import { type Serve, testOnStacks } from "./stacks.ts";
 
@@ -63,7 +67,10 @@ testOnStacks(
       gate.resolve();
       await Promise.all(syncs);
       assert.equal(order[0], "statfs");
-XX
+      await assert.rejects(
+        client.call("fsync", { descriptor: 999 }),
+        (error) => error instanceof FsError && error.code === "EBADF",
+      );
     });
   },
 );

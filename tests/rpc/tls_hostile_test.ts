@@ -12,7 +12,7 @@ import {
   type Identity,
   serverTls,
 } from "../support/certificates.ts";
-import { run, testWith } from "../support/tools.ts";
+import { run, testWith, withTempDir } from "../support/tools.ts";
 import { hello, message, RawClient, Served, until } from "./harness.ts";
 import { rawTlsClient, TlsStream } from "./tls_client.ts";
 
@@ -114,6 +114,36 @@ await test("openssl with TLS 1.2, or without a certificate, is refused", async (
     await run("openssl", "s_client", ...always, ...options);
     await assertRefused(served, endpoint, reason);
   }
+});
+
+await test("who was refused does not get in by resuming the session", async () => {
+  const { ca, client, stranger } = await certificates();
+  await using served = await Served.start({
+    tls: await serverTls(),
+    helloTimeout: 500,
+  });
+  const endpoint = formatEndpoint(served.endpoints[1]);
+  // It waits for the server to end the connection, and has tickets by then.
+  const always = [
+    ...["-connect", endpoint.slice(4), "-CAfile", ca.certPath],
+    ...["-alpn", "nextfs/1", "-ign_eof"],
+  ];
+  await withTempDir(async (dir) => {
+    const session = `${dir}/session`;
+    for (const { certPath, keyPath } of [stranger, client]) {
+      const identity = ["-cert", certPath, "-key", keyPath];
+      const first = ["-sess_out", session];
+      await run("openssl", "s_client", ...always, ...identity, ...first);
+      if (certPath === stranger.certPath) {
+        await assertRefused(served, endpoint, /^its certificate does not com/);
+      }
+      assert.ok((await Deno.stat(session)).isFile);
+      const second = ["-sess_in", session];
+      await run("openssl", "s_client", ...always, ...identity, ...second);
+      await assertRefused(served, endpoint, /^it resumes a session, so that/);
+      await Deno.remove(session);
+    }
+  });
 });
 
 await test("what is no TLS is refused, whatever it is", async () => {
@@ -327,6 +357,22 @@ await test("silence behind the handshake ends the connection too", async () => {
     }
   });
   assert.deepEqual(served.log, []);
+});
+
+await test("TLS: a connection too many is told so", async () => {
+  const tls = await serverTls();
+  await using served = await Served.start({ tls, maxConnections: 1 });
+  await served.each(async (endpoint) => {
+    const first = await (await rawTlsClient(endpoint)).greet();
+    await assert.rejects(
+      connect(endpoint, { tls: await clientTls() }),
+      (error) => (error as { code?: string }).code === "EAGAIN",
+    );
+    first.close();
+    await until(() => served.server.connections === 0);
+    await assertServing(endpoint);
+    await until(() => served.server.connections === 0);
+  });
 });
 
 await test("a server that stops does not wait for handshakes", async () => {
