@@ -55,6 +55,8 @@ export interface ServerOptions {
   insecure?: boolean;
   /** Takes a line on what no client can be told; nowhere if absent. */
   log?: (message: string) => void;
+  /** Log the beginning and the end of every connection, too. */
+  verbose?: boolean;
 }
 
 /** Options with their defaults. */
@@ -93,6 +95,7 @@ export class Server {
   readonly #connections = new Map<Connection, Promise<void>>();
   #sweeper: ReturnType<typeof setInterval> | undefined;
   #stopping = false;
+  #accepted = 0;
 
   /** Serves `fs`, which stays the caller's to close after {@link stop}. */
   constructor(fs: Filesystem, options: ServerOptions = {}) {
@@ -167,7 +170,7 @@ export class Server {
       try {
         const transport = await listener.accept();
         if (transport === null) break;
-        this.#serve(transport);
+        this.#serve(transport, listener.endpoint);
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         this.#options.log(`Cannot accept a connection: ${reason}`);
@@ -178,7 +181,7 @@ export class Server {
     this.#listeners.delete(listener);
   }
 
-  #serve(transport: Transport): void {
+  #serve(transport: Transport, endpoint: Endpoint): void {
     if (this.#stopping) return transport.close();
     if (this.#connections.size >= this.#options.maxConnections) {
       this.#options.log("Refused a connection: too many are open");
@@ -194,8 +197,13 @@ export class Server {
       contendedTimeout: this.#options.contendedTimeout,
       maxLate: this.#options.maxInFlight,
     });
+    const name = `connection ${++this.#accepted} at ${
+      formatEndpoint(endpoint)
+    }`;
+    if (this.#options.verbose) this.#options.log(`Began ${name}`);
     const ended = connection.run().finally(() => {
       this.#connections.delete(connection);
+      if (this.#options.verbose) this.#options.log(`Ended ${name}`);
     });
     this.#connections.set(connection, ended);
   }
@@ -223,6 +231,7 @@ function withDefaults(options: ServerOptions): Settings {
     stopTimeout: options.stopTimeout ?? 5_000,
     tls: options.tls,
     insecure: options.insecure ?? false,
+    verbose: options.verbose ?? false,
     log: options.log ?? ((): void => {}),
   };
 }

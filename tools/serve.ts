@@ -107,11 +107,15 @@ export const serve: Command = command({
       insecure: values.insecure,
       tls,
       log: log.line,
+      verbose: values.verbose,
     });
-    await serveUntilSignal({ filesystem, server, log }, listen, () => {
-      if (demo) console.log(demo.advice);
-    });
-    if (verity && !keepsState) console.log(`Root: ${rootText(verity)}`);
+    try {
+      await serveUntilSignal({ filesystem, server, log }, listen, () => {
+        if (demo) console.log(demo.advice);
+      });
+    } finally {
+      if (verity) reportState(verity, { keepsState, log });
+    }
   },
 });
 
@@ -135,9 +139,15 @@ function goOnInBackground(): Promise<void> {
   return detach(["serve", ...args.filter((arg) => arg !== "--detach")]);
 }
 
-/** ROOT of the next start. */
-function rootText({ state }: VerityDevice): string {
-  return `${state.root.toHex()}@${state.leafCount}`;
+/** Says what was bad, and prints ROOT of the next start. */
+function reportState(
+  { state, statistics }: VerityDevice,
+  { keepsState, log }: { keepsState: boolean; log: Log },
+): void {
+  const { failures } = statistics;
+  if (failures > 0) log.line(`${failures} accesses met bad blocks`);
+  if (keepsState) return;
+  console.log(`Root: ${state.root.toHex()}@${state.leafCount}`);
 }
 
 async function serveUntilSignal(
