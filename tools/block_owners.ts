@@ -82,7 +82,8 @@ export function* badBlockLines(
   const lost = owners?.unreadableCount ?? 0;
   if (lost > 0) {
     const places = lost === 1 ? "1 place" : `${lost} places`;
-    yield `Files may be missing here: ${places} of the filesystem cannot be read`;
+    yield "Files may be missing here: " +
+      `${places} of the filesystem cannot be read`;
   }
 }
 

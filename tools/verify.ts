@@ -29,7 +29,7 @@ const flags = {
 export const verify: Command = command({
   name: "verify",
   summary: "Check every block of a volume or an image against its hash tree",
-  operands: "VOLUME | IMAGE",
+  operands: "VOLUME|IMAGE",
   least: 1,
   most: 1,
   flags,
