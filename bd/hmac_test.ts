@@ -14,9 +14,10 @@ import {
 
 /** Lengths around the blocks of all hashes and the native code's threshold. */
 const LENGTHS = [
-  ...[0, 1, 31, 32, 33, 55, 56, 57, 63, 64, 65, 96, 111, 112, 113, 119, 120],
-  ...[127, 128, 129, 191, 192, 193, 255, 256, 257, 447, 448, 511, 512, 513],
-  ...[575, 576, 577, 1024, 2048, 4095, 4096, 4097, 8192],
+  ...[0, 1, 20, 56, 112, 4095, 8192],
+  ...[32, 64, 96, 120, 128, 192, 256, 448, 512, 576, 1024, 4096].flatMap(
+    (length) => [length - 1, length, length + 1],
+  ),
 ];
 
 function hex(bytes: Uint8Array): string {

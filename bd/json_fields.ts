@@ -108,7 +108,10 @@ export function object<T extends Record<string, FieldReader<unknown>>>(
     }
     const place = (name: string): string => where ? `${where}.${name}` : name;
     for (const name of Object.keys(value)) {
-      if (!Object.hasOwn(table, name)) refuse(place(name), "unknown field");
+      if (Object.hasOwn(table, name)) continue;
+      // A name may be long, or made for a terminal to act upon.
+      const shown = /^\w{1,40}$/.test(name) ? name : "(a strange name)";
+      refuse(place(shown), "unknown field");
     }
     const result: Record<string, unknown> = {};
     for (const [name, reader] of Object.entries(table)) {

@@ -68,8 +68,6 @@ export class MerkleTree {
   readonly #root: Uint8Array;
   readonly #computed: Uint8Array;
   readonly #path: number[] = [];
-  /** The slot of the node that was last asked for, in its unit. */
-  #slot = 0;
   /** Leaves changed since the last fold, by node number. */
   readonly #changed: Set<number> = new Set();
   #hashed = 0;
@@ -121,11 +119,12 @@ export class MerkleTree {
 
   /** Whether `digest` is leaf `leaf`. Throws if the tree itself is damaged. */
   matches(leaf: number, digest: Uint8Array): boolean {
-    const { digestSize, firstLeaf } = this.layout;
-    const unit = this.#trusted(firstLeaf + leaf, leaf, false);
-    return unit === null
-      ? equal(this.#root, 0, digest, digestSize)
-      : equal(unit.data, this.#slot * digestSize, digest, digestSize);
+    const { digestSize } = this.layout;
+    const node = this.layout.firstLeaf + leaf;
+    const unit = this.#trusted(node, leaf, false);
+    if (unit === null) return equal(this.#root, 0, digest, digestSize);
+    const at = this.layout.slotOf(node, unit.id) * digestSize;
+    return equal(unit.data, at, digest, digestSize);
   }
 
   /** False if leaf `leaf` of a sparse tree was never written. */
@@ -268,15 +267,14 @@ export class MerkleTree {
   #isUsed(node: number, leaf: number): boolean {
     const { digestSize } = this.layout;
     const unit = this.#trusted(node, leaf, false);
-    return unit === null
-      ? !isZero(this.#root, 0, digestSize)
-      : !isZero(unit.data, this.#slot * digestSize, digestSize);
+    if (unit === null) return !isZero(this.#root, 0, digestSize);
+    const at = this.layout.slotOf(node, unit.id) * digestSize;
+    return !isZero(unit.data, at, digestSize);
   }
 
   /**
-   * The unit of `node`, in which the node is verified; null for the root. Its
-   * slot there becomes the slot found. With `bind`, its whole path is bound.
-   * `leaf` is named if that fails.
+   * The unit of `node`, in which the node is verified; null for the root. With
+   * `bind`, its whole path is bound. `leaf` is named if that fails.
    */
   #trusted(node: number, leaf: number, bind: boolean): Unit | null {
     const { layout } = this;
@@ -289,9 +287,7 @@ export class MerkleTree {
     try {
       for (; at > 1; at = Math.floor(at / 2)) {
         const unit = cache.unit(layout.unitOf(at));
-        const slot = layout.slotOf(at, unit.id);
-        if (at === node) this.#slot = slot;
-        if ((unit.flags[slot] & needed) !== 0) {
+        if ((unit.flags[layout.slotOf(at, unit.id)] & needed) !== 0) {
           if (at === node) return unit;
           break;
         }

@@ -195,9 +195,9 @@ export class VerityDevice implements BlockDevice {
   }
 
   /**
-   * Computes the root, writes the tree, and resolves when blocks, tree and
-   * trusted state are on stable storage, in this order. Calls that overlap
-   * take turns.
+   * Computes the root, writes the tree, and resolves when blocks and tree are
+   * on stable storage, and then the trusted state. Calls that overlap take
+   * turns.
    */
   flush(): Promise<void> {
     const turn = this.#flushing.then(() => this.#flush());
@@ -267,21 +267,35 @@ export class VerityDevice implements BlockDevice {
   async #flush(): Promise<void> {
     this.#checkOpen();
     if (this.readOnly) return await this.#next.flush();
-    const tree = this.#tree;
-    tree.fold();
-    tree.writeBack();
-    const { root, statistics: { writes } } = tree;
-    await this.#next.flush();
-    this.#checkOpen();
-    // The root may be the one from before while the tree was written twice.
-    if (writes !== this.#treeWritesSynced) await tree.sync();
-    this.#treeWritesSynced = writes;
+    const root = await this.#store();
     this.#checkOpen();
     if (this.#isPublished && isEqual(root, this.#published)) return;
     this.#isPublished = false;
     await this.#publish({ ...this.state, root: root.slice() });
     this.#published = root;
     this.#isPublished = true;
+  }
+
+  /** Makes blocks and tree stable; returns the root that they then have. */
+  async #store(): Promise<Uint8Array> {
+    const tree = this.#tree;
+    // The host takes its time with the blocks, and needs no help.
+    const syncs = [this.#next.flush()];
+    try {
+      tree.fold();
+      tree.writeBack();
+    } catch (error) {
+      await Promise.allSettled(syncs);
+      throw error;
+    }
+    const { root, statistics: { writes } } = tree;
+    // The root may be the one from before while the tree was written twice.
+    if (writes !== this.#treeWritesSynced) syncs.push(tree.sync());
+    for (const result of await Promise.allSettled(syncs)) {
+      if (result.status === "rejected") throw result.reason;
+    }
+    this.#treeWritesSynced = writes;
+    return root;
   }
 
   #readRun(block: number, into: Uint8Array): void {

@@ -23,8 +23,11 @@ import {
 } from "../bd/verity.ts";
 
 const SIZE = 4096;
-/** Rounds of turns; medians are taken over them. */
-const ROUNDS = 9;
+/** Rounds of turns; medians are taken over those behind the first ones. */
+const ROUNDS = 130;
+const WARM_UP = 30;
+/** How often a whole volume is read. */
+const COLD_PASSES = 7;
 const leafKey = new Uint8Array(32).fill(1);
 const nodeKey = new Uint8Array(32).fill(2);
 const hmac = createHmac("sha256", leafKey);
@@ -45,65 +48,66 @@ function encrypted(next: BlockDevice): CryptDevice {
   return new CryptDevice(next, { cipher: "aes-256-xts", key });
 }
 
-/** Something to measure: what it does, and how many blocks that is. */
-interface Subject {
-  readonly blocks: number;
-  readonly run: () => void;
-}
+/** What is measured: calls, each of them for one block. */
+type Subjects = Record<string, (turn: number) => void>;
 
-/** Medians over rounds of turns, in µs for each block. */
-function compare(subjects: Record<string, Subject>): Record<string, number> {
-  const times: Record<string, number[]> = {};
-  for (let round = -1; round < ROUNDS; round++) {
-    for (const [name, { blocks, run }] of Object.entries(subjects)) {
+/** Times of each subject's turns, in µs for a block. */
+type Times = Record<string, number[]>;
+
+/** Measures subjects in short turns, so that all of them see the same. */
+function measure(subjects: Subjects, calls = 500): Times {
+  const times: Times = {};
+  let turn = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [name, call] of Object.entries(subjects)) {
       const start = performance.now();
-      run();
-      const time = (performance.now() - start) * 1000 / blocks;
-      if (round >= 0) (times[name] ??= []).push(time);
+      for (let i = 0; i < calls; i++) call(turn++);
+      const time = (performance.now() - start) * 1000 / calls;
+      // The first rounds are for the compiler.
+      if (round >= WARM_UP) (times[name] ??= []).push(time);
     }
   }
-  const medians = Object.entries(times).map(([name, list]) => {
-    return [name, list.toSorted((a, b) => a - b)[ROUNDS >> 1]];
-  });
-  return Object.fromEntries(medians);
+  return times;
 }
 
-function report(title: string, medians: Record<string, number>): void {
-  console.log(`\n${title.padEnd(44)}       µs   ratio`);
-  const [first] = Object.values(medians);
-  for (const [name, time] of Object.entries(medians)) {
-    const ratio = (time / first).toFixed(2);
-    console.log(`  ${name.padEnd(42)} ${time.toFixed(2).padStart(8)} ${ratio.padStart(7)}`);
+const median = (numbers: number[]): number =>
+  numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
+
+/** Prints medians, and of ratios to the first subject's turns. */
+function report(title: string, times: Times): void {
+  console.log(`\n${title.padEnd(44)}      µs   ratio`);
+  const [first] = Object.values(times);
+  for (const [name, list] of Object.entries(times)) {
+    const ratio = median(list.map((time, i) => time / first[i]));
+    console.log(
+      `  ${name.padEnd(40)} ${median(list).toFixed(2).padStart(8)} ` +
+        ratio.toFixed(2).padStart(7),
+    );
   }
-}
-
-function repeat(times: number, call: (turn: number) => void): Subject {
-  const run = (): void => {
-    for (let turn = 0; turn < times; turn++) call(turn);
-  };
-  return { blocks: times, run };
 }
 
 /** A verified volume in memory, every block of which was written. */
 class Volume {
-  readonly #image: MemoryDevice;
+  readonly image: MemoryDevice;
   readonly #tree: MemoryFile;
   #root: Uint8Array = new Uint8Array(32);
 
-  constructor(readonly blocks: number) {
-    this.#image = new MemoryDevice(SIZE, blocks);
+  private constructor(readonly blocks: number) {
+    this.image = new MemoryDevice(SIZE, blocks);
     this.#tree = new MemoryFile(pagedTreeBytes(blocks));
   }
 
-  async fill(): Promise<void> {
-    const device = this.open();
+  static async make(blocks: number): Promise<Volume> {
+    const volume = new Volume(blocks);
+    const device = volume.open();
     const run = crypto.getRandomValues(new Uint8Array(16 * SIZE));
-    for (let at = 0; at < this.blocks; at += 16) device.write(at, run);
+    for (let at = 0; at < blocks; at += 16) device.write(at, run);
     await device.flush();
+    return volume;
   }
 
   open(): VerityDevice {
-    return openPagedVerity(this.#image, this.#tree, {
+    return openPagedVerity(this.image, this.#tree, {
       leafKey,
       nodeKey,
       state: {
@@ -123,100 +127,112 @@ class Volume {
 /** The hash of a node, in TypeScript and by the runtime. */
 function benchNodeHash(): void {
   const { hash } = nodeCrypto as unknown as {
-    hash: (algorithm: string, data: Uint8Array, as: "buffer") => Uint8Array;
+    hash: (algorithm: string, data: Uint8Array, as: "hex") => string;
   };
   const node = new Uint8Array(64).fill(3);
   const digest = new Uint8Array(32);
   const [inner, outer] = [new Uint8Array(128), new Uint8Array(96)];
-  report(
-    "hash of a node",
-    compare({
-      "as it is": repeat(20_000, () => hmac.hashInto(node, digest, 0)),
-      "two calls of the runtime's hash": repeat(20_000, () => {
-        inner.set(node, 64);
-        outer.set(hash("sha256", inner, "buffer"), 64);
-        digest.set(hash("sha256", outer, "buffer"));
-      }),
-    }),
-  );
+  const times = measure({
+    "as it is": () => hmac.hashInto(node, digest, 0),
+    "two calls of the runtime's hash": () => {
+      inner.set(node, 64);
+      digest.setFromHex(hash("sha256", inner, "hex"));
+      outer.set(digest, 64);
+      digest.setFromHex(hash("sha256", outer, "hex"));
+    },
+  });
+  report("hash of a node", times);
 }
 
 /** Reads of single blocks whose leaves are in memory and verified. */
 async function benchWarmReads(): Promise<void> {
-  const volume = new Volume(1 << 14);
-  await volume.fill();
+  const volume = await Volume.make(1 << 14);
+  const { blocks, image } = volume;
   const verity = volume.open();
   const vericrypt = encrypted(volume.open());
   const xts = encrypted(nothing);
   const block = new Uint8Array(SIZE);
   const digest = new Uint8Array(32);
-  for (let i = 0; i < volume.blocks; i++) {
+  for (let i = 0; i < blocks; i++) {
     verity.read(i, block);
     vericrypt.read(i, block);
   }
-  const place = (turn: number): number => turn * 7919 % volume.blocks;
-  const count = 10_000;
-  const hash = repeat(count, () => hmac.hashInto(block, digest, 0));
-  report(
-    "warm read of a block, at random",
-    compare({
-      "HMAC alone": hash,
-      "verity": repeat(count, (turn) => verity.read(place(turn), block)),
-    }),
-  );
-  report(
-    "the same, encrypted",
-    compare({
-      "HMAC and XTS alone": repeat(count, (turn) => {
-        hmac.hashInto(block, digest, 0);
-        xts.read(place(turn), block);
-      }),
-      "vericrypt": repeat(count, (turn) => vericrypt.read(place(turn), block)),
-    }),
-  );
-  report(
-    "asking whether a write is admitted",
-    compare({
-      "HMAC alone": hash,
-      "admitWrite()": repeat(count, (turn) => verity.admitWrite(place(turn))),
-    }),
-  );
+  const place = (turn: number): number => turn * 7919 % blocks;
+  const hash = (): void => hmac.hashInto(block, digest, 0);
+  const both = (turn: number): void => {
+    hash();
+    xts.read(place(turn), block);
+  };
+  const memory = (turn: number): void => image.read(place(turn), block);
+  const plain = measure({
+    "HMAC alone": hash,
+    "HMAC, of what is in memory": (turn) => {
+      memory(turn);
+      hash();
+    },
+    "verity": (turn) => verity.read(place(turn), block),
+    "asking whether a write is admitted": (turn) => {
+      verity.admitWrite(place(turn));
+    },
+  });
+  report("a block at random, warm", plain);
+  const secret = measure({
+    "HMAC and XTS alone": both,
+    "HMAC and XTS, of what is in memory": (turn) => {
+      memory(turn);
+      both(turn);
+    },
+    "vericrypt": (turn) => vericrypt.read(place(turn), block),
+  });
+  report("the same, encrypted", secret);
 }
 
-/** Reads of a whole volume of 256 MiB with nothing in memory. */
+const RUN_BLOCKS = 32;
+
+/** Reads of a whole volume of 256 MiB, in order, with nothing in memory. */
 async function benchColdReads(): Promise<void> {
-  const volume = new Volume(1 << 16);
-  await volume.fill();
-  const run = new Uint8Array(128 << 10);
+  const volume = await Volume.make(1 << 16);
+  const run = new Uint8Array(RUN_BLOCKS * SIZE);
   const digest = new Uint8Array(32);
-  const blocks = run.length / SIZE;
-  const readAll = (device: BlockDevice): void => {
-    for (let at = 0; at < volume.blocks; at += blocks) device.read(at, run);
-  };
-  const hashAll = (also?: BlockDevice): void => {
-    for (let at = 0; at < volume.blocks; at += blocks) {
-      for (let i = 0; i < run.length; i += SIZE) {
-        hmac.hashInto(run.subarray(i, i + SIZE), digest, 0);
-      }
-      also?.read(at, run);
+  const xts = encrypted(nothing);
+  const hash = (): void => {
+    for (let i = 0; i < run.length; i += SIZE) {
+      hmac.hashInto(run.subarray(i, i + SIZE), digest, 0);
     }
   };
-  const xts = encrypted(nothing);
-  const whole = (run: () => void): Subject => ({ blocks: volume.blocks, run });
-  report(
-    "cold read of 256 MiB in order",
-    compare({
-      "HMAC alone": whole(() => hashAll()),
-      "verity": whole(() => readAll(volume.open())),
-    }),
-  );
-  report(
-    "the same, encrypted",
-    compare({
-      "HMAC and XTS alone": whole(() => hashAll(xts)),
-      "vericrypt": whole(() => readAll(encrypted(volume.open()))),
-    }),
-  );
+  const [times, secret]: Times[] = [{}, {}];
+  for (let pass = 0; pass < COLD_PASSES; pass++) {
+    const verity = volume.open();
+    const vericrypt = encrypted(volume.open());
+    readInTurns(volume.blocks, times, {
+      "HMAC alone": hash,
+      "verity": (at) => verity.read(at, run),
+    });
+    readInTurns(volume.blocks, secret, {
+      "HMAC and XTS alone": (at) => {
+        hash();
+        xts.read(at, run);
+      },
+      "vericrypt": (at) => vericrypt.read(at, run),
+    });
+  }
+  report("256 MiB in order, cold", times);
+  report("the same, encrypted", secret);
+}
+
+/** Calls each subject for each run of a volume; adds a time to `times`. */
+function readInTurns(blocks: number, times: Times, subjects: Subjects): void {
+  const sums: Record<string, number> = {};
+  for (let at = 0; at < blocks; at += RUN_BLOCKS) {
+    for (const [name, read] of Object.entries(subjects)) {
+      const start = performance.now();
+      read(at);
+      sums[name] = (sums[name] ?? 0) + performance.now() - start;
+    }
+  }
+  for (const [name, sum] of Object.entries(sums)) {
+    (times[name] ??= []).push(sum * 1000 / blocks);
+  }
 }
 
 const GIB_BLOCKS = 1 << 18;
@@ -301,12 +317,12 @@ async function measureWrites(
     }
   }
   console.log(
-    `\n${"random writes over 1 GiB, flush every 1,000".padEnd(44)} µs/write    flush   MB/s`,
+    `\n${
+      "random writes over 1 GiB, flush every 1,000".padEnd(44)
+    } µs/write    flush   MB/s`,
   );
   for (const [name, { call, flush }] of Object.entries(rates)) {
-    const [write, sync] = [call, flush].map((list) => {
-      return list.toSorted((a, b) => a - b)[list.length >> 1];
-    });
+    const [write, sync] = [median(call), median(flush)];
     const rate = (SIZE / (write + sync)).toFixed(0);
     console.log(
       `  ${name.padEnd(42)} ${write.toFixed(1).padStart(8)} ` +

@@ -86,7 +86,8 @@ export function openOriginal(
   try {
     const head = new Uint8Array(Math.min(HEAD_BYTES, file.size));
     file.readAt(0, head);
-    if (head.length < HEAD_BYTES_MIN) probeBlockSize(head);
+    // Where there is a tree, it says how long the image was.
+    if (!spec.verity && head.length < HEAD_BYTES_MIN) probeBlockSize(head);
     if (spec.verity) {
       verity = openVerity(file, spec.verity, { ...options, warnings });
     }

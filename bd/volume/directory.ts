@@ -121,7 +121,7 @@ function checkIsDirectory(path: string): void {
   try {
     stat = Deno.statSync(path);
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (!(error instanceof Deno.errors.NotFound)) throw hostError(path, error);
     throw new NotAVolumeError(
       `${path}: No such volume (make one with 'nextfs init ${path}')`,
     );

@@ -180,6 +180,10 @@ class Rekey {
   /** Opens the copy; throws if it is not one of the present state. */
   async #open(): Promise<OpenedVolume> {
     const { treeCache } = this.#options;
+    // A link would lead to a copy in a place of the host's choice.
+    if (!Deno.lstatSync(this.#place).isDirectory) {
+      throw new VolumeIntegrityError(`${this.#place} is not a directory`);
+    }
     const target = await openVolume(this.#place, {
       treeCache,
       copying: true,

@@ -109,7 +109,7 @@ function isUsed(block: number): boolean {
   return block < UNUSED.first || block >= UNUSED.end;
 }
 
-/** Ways to damage `length` bytes at `at` that lie among others of their kind. */
+/** Ways to damage the `length` bytes at `at`, which lie among their like. */
 function* ways(
   { present, past }: { present: Uint8Array; past: Uint8Array },
   at: number,
@@ -184,7 +184,7 @@ export function nodeNumbers(
   return numbers;
 }
 
-/** Which of `count` blocks have a path that leads past `node` or its sibling. */
+/** Which of `count` blocks have a path past `node` or its sibling. */
 export function blocksBelowParent(
   kind: TreeKind,
   count: number,
