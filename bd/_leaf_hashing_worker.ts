@@ -1,40 +1,56 @@
 /**
- * The thread of a {@linkcode LeafHasher}: hashes the blocks of the runs that
- * it is sent, in the order in which they come.
+ * The thread of a {@linkcode LeafHasher}: hashes the blocks of its slots, one
+ * after the other, until it is told that there will be no more.
  *
  * @module
  */
 
-import { type BlockHash, createBlockHash } from "./hmac.ts";
-import { type FromThread, hashBlocks, type ToThread } from "./leaf_hashing.ts";
+import { createBlockHash } from "./hmac.ts";
+import {
+  hashBlocks,
+  type SharedSlots,
+  SLOT,
+  WORKER_SLOTS,
+  type WorkerStart,
+} from "./leaf_hashing.ts";
 
 /** What a worker has and the types of a main thread do not tell. */
 interface WorkerScope {
-  onmessage: ((event: MessageEvent<ToThread>) => void) | null;
-  postMessage(message: FromThread, transfer?: Transferable[]): void;
+  onmessage: ((event: MessageEvent<WorkerStart>) => void) | null;
   close(): void;
 }
 
-function listen(scope: WorkerScope): void {
-  let hash: BlockHash | null = null;
-  let blockSize = 0;
-  scope.onmessage = ({ data }): void => {
-    if (data === null) {
-      hash?.wipe();
-      scope.close();
-    } else if (data instanceof Uint8Array) {
-      const digests = hashBlocks(hash!, data, blockSize);
-      scope.postMessage({ digests, bytes: data }, [
-        data.buffer as ArrayBuffer,
-        digests.buffer as ArrayBuffer,
-      ]);
-    } else {
-      hash = createBlockHash(data.algorithm, data.key);
-      data.key?.fill(0);
-      blockSize = data.blockSize;
+function work({ settings, slots }: WorkerStart): void {
+  const { algorithm, key, blockSize } = settings;
+  const hash = createBlockHash(algorithm, key);
+  key?.fill(0);
+  Atomics.store(slots.ready, 0, 1);
+  for (;;) {
+    // What is filled after this look rings the bell again.
+    const rung = Atomics.load(slots.bell, 0);
+    if (rung < 0) break;
+    let found = false;
+    for (let slot = 0; slot < WORKER_SLOTS; slot++) {
+      if (!take(slots, slot)) continue;
+      found = true;
+      const bytes = slots.blocks[slot].subarray(0, slots.lengths[slot]);
+      hashBlocks(hash, { bytes, blockSize, digests: slots.digests[slot] });
+      Atomics.store(slots.states, slot, SLOT.done);
+      Atomics.notify(slots.states, slot);
     }
-  };
-  scope.postMessage("ready");
+    if (!found) Atomics.wait(slots.bell, 0, rung);
+  }
+  hash.wipe();
 }
 
-listen(globalThis as unknown as WorkerScope);
+/** Takes a slot on, if it is full and nobody else has. */
+function take({ states }: SharedSlots, slot: number): boolean {
+  const { full, busy } = SLOT;
+  return Atomics.compareExchange(states, slot, full, busy) === full;
+}
+
+const scope = globalThis as unknown as WorkerScope;
+scope.onmessage = ({ data }): void => {
+  work(data);
+  scope.close();
+};

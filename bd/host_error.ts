@@ -4,19 +4,24 @@
  * @module
  */
 
-import { ERRNO_TEXT } from "../fs/errors.ts";
+import { ERRNO_TEXT, FsError } from "../fs/errors.ts";
 import { DeviceError } from "./block_device.ts";
 
 /**
- * What to throw if `path` could not be opened: the runtime's own errors name
- * calls and arguments, where a user asks for the file. Other errors are the
- * same as before.
+ * What to throw if `path` could not be opened, or if another `action` failed
+ * there: the runtime's own errors name calls and arguments, where a user asks
+ * for the file. Other errors are the same as before.
  */
-export function hostError(path: string, error: unknown): unknown {
+export function hostError(
+  path: string,
+  error: unknown,
+  { action = "open" }: { action?: string } = {},
+): unknown {
   const { code } = error as { code?: unknown };
-  if (typeof code !== "string" || error instanceof DeviceError) return error;
+  if (typeof code !== "string") return error;
+  if (error instanceof DeviceError || error instanceof FsError) return error;
   const reason = Object.hasOwn(ERRNO_TEXT, code)
     ? ERRNO_TEXT[code as keyof typeof ERRNO_TEXT]
     : code;
-  return new Error(`Cannot open ${path}: ${reason}`, { cause: error });
+  return new Error(`Cannot ${action} ${path}: ${reason}`, { cause: error });
 }

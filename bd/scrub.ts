@@ -83,7 +83,7 @@ class Scrub {
     try {
       const read = (first: number, into: Uint8Array): void =>
         this.#read(first, into);
-      for await (const run of hasher.hashRuns(this.#runs(), read)) {
+      for (const run of hasher.hashRuns(this.#runs(), read)) {
         this.#check(run);
         this.#checked += run.count;
         const skipped = this.#skipped;

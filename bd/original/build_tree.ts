@@ -42,7 +42,7 @@ export async function buildTree(
       runsOf(image),
       (first, into) => image.read(first, into),
     );
-    for await (const { digests, count } of hashed) {
+    for (const { digests, count } of hashed) {
       builder.add(digests);
       await progress?.(count * blockSize);
     }
@@ -50,7 +50,7 @@ export async function buildTree(
     return { algorithm, blockSize, leafCount, root: builder.finish() };
   } finally {
     nodeHash.wipe();
-    await hasher.close();
+    hasher.close();
   }
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { DeviceError } from "../block_device.ts";
+import { hostError } from "../host_error.ts";
 import {
   type KeySlotOptions,
   makeKeySlot,
@@ -71,7 +72,7 @@ export async function createVolume(
   path: string,
   options: CreateVolumeOptions,
 ): Promise<void> {
-  const place = path.replace(/(?<=[^/])\/+$/, "");
+  const place = withoutSlash(path);
   const partial = `${place}.partial-${Deno.pid}`;
   try {
     checkPlace(place);
@@ -86,6 +87,8 @@ export async function createVolume(
       removeTree(partial);
       throw error;
     }
+  } catch (error) {
+    throw hostError(place, error, { action: "make" });
   } finally {
     options.secret?.bytes.fill(0);
   }
@@ -93,16 +96,32 @@ export async function createVolume(
 
 /** Throws `DeviceError` unless a new volume may be made at `path`. */
 export function checkPlace(path: string): void {
+  const place = withoutSlash(path);
+  if (/(^|\/)\.\.?$/.test(place)) {
+    throw new DeviceError(
+      "EINVAL",
+      `${path}: a new volume takes the place of the directory: give its name`,
+    );
+  }
   try {
-    if (Deno.readDirSync(path)[Symbol.iterator]().next().done) return;
+    // A link to an empty directory is none, and would not be replaced.
+    if (Deno.lstatSync(place).isDirectory && isEmpty(place)) return;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return;
-    if (!(error instanceof Deno.errors.NotADirectory)) throw error;
+    throw hostError(place, error, { action: "make" });
   }
   throw new DeviceError(
     "EINVAL",
     `${path}: already exists; a new volume needs a new directory, or an empty one`,
   );
+}
+
+function withoutSlash(path: string): string {
+  return path.replace(/(?<=[^/])\/+$/, "");
+}
+
+function isEmpty(directory: string): boolean {
+  return Deno.readDirSync(directory)[Symbol.iterator]().next().done === true;
 }
 
 async function makeVolume(

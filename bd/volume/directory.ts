@@ -123,7 +123,7 @@ function checkIsDirectory(path: string): void {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw hostError(path, error);
     throw new NotAVolumeError(
-      `${path}: No such volume (make one with 'nextfs init ${path}')`,
+      `${path}: No such volume (make one with 'nextfs init -s 1G ${path}')`,
     );
   }
   if (stat.isDirectory) return;

@@ -86,10 +86,14 @@ export function replaceFile(
   // Its name is always the same: what a crash has left behind is removed. It is
   // not written over, for it may be a link that leads anywhere.
   const next = `${directory}/${name}.next`;
-  if (exists(next)) Deno.removeSync(next);
-  writeFileDurably(next, bytes);
-  renameSync(next, `${directory}/${name}`);
-  syncDirectory(directory);
+  try {
+    if (exists(next)) Deno.removeSync(next);
+    writeFileDurably(next, bytes);
+    renameSync(next, `${directory}/${name}`);
+    syncDirectory(directory);
+  } catch (error) {
+    throw hostError(next, error, { action: "write" });
+  }
 }
 
 /** Makes the names in a directory durable. */
@@ -111,6 +115,6 @@ export function exists(path: string): boolean {
     if (error instanceof Deno.errors.NotFound) return false;
     // Nothing is in what is no directory.
     if (error instanceof Deno.errors.NotADirectory) return false;
-    throw error;
+    throw hostError(path, error);
   }
 }

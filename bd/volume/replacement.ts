@@ -12,6 +12,7 @@
  * @module
  */
 
+import { hostError } from "../host_error.ts";
 import { VolumeIntegrityError } from "./errors.ts";
 import { exists, syncDirectory } from "./files.ts";
 
@@ -49,12 +50,16 @@ export function finishReplacement(volume: string): void {
       `Cannot open ${volume}: its ${COMMITTED} is not a directory`,
     );
   }
-  for (const name of MOVED) {
-    if (!exists(`${committed}/${name}`)) continue;
-    Deno.renameSync(`${committed}/${name}`, `${volume}/${name}`);
+  try {
+    for (const name of MOVED) {
+      if (!exists(`${committed}/${name}`)) continue;
+      Deno.renameSync(`${committed}/${name}`, `${volume}/${name}`);
+    }
+    syncDirectory(volume);
+    syncDirectory(committed);
+    Deno.removeSync(committed, { recursive: true });
+    syncDirectory(volume);
+  } catch (error) {
+    throw hostError(committed, error, { action: "move" });
   }
-  syncDirectory(volume);
-  syncDirectory(committed);
-  Deno.removeSync(committed, { recursive: true });
-  syncDirectory(volume);
 }
