@@ -122,6 +122,24 @@ Deno.test("a pipe and a directory are refused at once", onUnix, async () => {
   });
 });
 
+Deno.test(
+  "a link is followed, unless it is to be refused",
+  onUnix,
+  async () => {
+    await withPath(async (path) => {
+      HostFile.open(path, { create: 4096 }).close();
+      await Deno.symlink(path, `${path}.link`);
+      HostFile.open(`${path}.link`).close();
+      HostFile.open(path, { noLink: true }).close();
+      for (const options of [{}, { readOnly: true }, { create: 1 }]) {
+        const noLink = { ...options, noLink: true };
+        refuses(() => HostFile.open(`${path}.link`, noLink), "EINVAL");
+      }
+      assert.equal((await Deno.stat(path)).size, 4096);
+    });
+  },
+);
+
 Deno.test("a file opened to be read refuses writes", async () => {
   await withPath(async (path) => {
     HostFile.open(path, { create: 4096 }).close();

@@ -15,12 +15,13 @@
  * @module
  */
 
-import { closeSync, fsyncSync, openSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { IntegrityError } from "../block_device.ts";
 import { DIGEST_BYTES, type HashAlgorithm } from "../hmac.ts";
 import { HostFile } from "../std.ts";
 import type { TrustedState } from "../trusted_state.ts";
+import { syncDirectory } from "../volume/files.ts";
 
 /** Size of a root file, in bytes. */
 export const ROOT_FILE_BYTES = 512;
@@ -96,13 +97,7 @@ function createFile(path: string): void {
     if ((error as { code?: unknown }).code === "EEXIST") return;
     throw error;
   }
-  if (Deno.build.os === "windows") return;
-  const directory = openSync(dirname(path), "r");
-  try {
-    fsyncSync(directory);
-  } finally {
-    closeSync(directory);
-  }
+  syncDirectory(dirname(path));
 }
 
 function readState(file: HostFile): TrustedState | null {

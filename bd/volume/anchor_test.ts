@@ -24,7 +24,7 @@ const FIRST: Omit<AnchorState, "generation"> = {
   root: filled(32, 3),
   descriptor: filled(32, 4),
   nextDescriptor: filled(32, 0),
-  unfinished: 0,
+  unfinished: 1,
 };
 
 /** An anchor of two generations, in memory. */
@@ -58,6 +58,7 @@ Deno.test("a slot is laid out as its table says, under HMAC-SHA-256", async () =
   view.setBigUint64(56, 2n ** 32n + 5n, true);
   expected.fill(3, 64, 96);
   expected.fill(4, 96, 128);
+  view.setUint32(160, 1, true);
   const mac = createHmac("sha256", KEY).update(expected.subarray(0, 480));
   expected.set(mac.digest(), 480);
   // The first generation is 1, and so goes into slot 1.

@@ -96,8 +96,9 @@ export function replaceFile(
   }
 }
 
-/** Makes the names in a directory durable. */
+/** Makes the names in a directory durable, where the host has a call for it. */
 export function syncDirectory(path: string): void {
+  if (Deno.build.os === "windows") return;
   const directory = openSync(path, "r");
   try {
     fsyncSync(directory);

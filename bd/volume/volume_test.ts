@@ -192,6 +192,25 @@ Deno.test("createVolume() takes an empty directory and nothing else", () =>
     assert.deepEqual(names(dir), ["empty", "file"]);
   }));
 
+Deno.test("createVolume() does not take what it could not rename over", () =>
+  withTempDir(async (dir) => {
+    await Deno.mkdir(`${dir}/empty`);
+    await Deno.symlink("empty", `${dir}/link`);
+    await Deno.writeTextFile(`${dir}/file`, "");
+    for (
+      const [name, message] of [
+        ["empty/.", /: give its name$/],
+        ["empty/../", /: give its name$/],
+        ["link/", /link: already exists/],
+        ["file/v", /^Cannot make .*file\/v: Not a directory$/],
+        ["none/v", /^Cannot make .*none\/v: No such file or directory$/],
+      ] as const
+    ) {
+      await assert.rejects(newVolume(`${dir}/${name}`, "std"), { message });
+    }
+    assert.deepEqual(names(dir), ["empty", "file", "link"]);
+  }));
+
 Deno.test("createVolume() leaves nothing behind when it fails", () =>
   withTempDir(async (dir) => {
     const failing = [

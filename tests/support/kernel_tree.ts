@@ -4,7 +4,8 @@
  * @module
  */
 
-import { must } from "./tools.ts";
+import { must, withMount } from "./tools.ts";
+import { describeHost, type Tree } from "./tree.ts";
 
 /** What the volume can hold besides the usual. */
 export interface KernelTreeOptions {
@@ -26,6 +27,30 @@ export async function fillByKernel(
   if (options.xattrs && options.acls) parts.push(ACLS);
   const script = ["set -e", 'cd "$1"', "B=$2", ...parts].join("\n");
   await must("bash", "-c", script, "bash", root, String(options.blockSize));
+}
+
+/** The tree that the kernel sees on an image. */
+export function kernelTree(image: string): Promise<Tree> {
+  return withMount(image, "ro,noatime", describeHost);
+}
+
+/**
+ * Works on in the mounted directory `root` with what `changeEverything()` has
+ * made: directories, maps, bitmaps.
+ */
+export async function changeByKernel(root: string): Promise<void> {
+  const script = `
+    cd "$1"
+    rm -r new
+    for n in $(seq 0 2 699); do rm "large/ours $n"; done
+    for n in $(seq 500); do : > "large/theirs $n"; done
+    mv files/ours large/
+    head -c 600000 /dev/urandom >> files/sparse
+    truncate -s 100 files/odd
+    cp -r large copy
+    rm -r large
+  `;
+  await must("bash", "-ec", script, "bash", root);
 }
 
 /** Contents across the direct, indirect and double indirect pointers. */

@@ -20,7 +20,13 @@ import type { TrustedState } from "../../bd/trusted_state.ts";
 import { Filesystem } from "../../fs/mod.ts";
 import { formatted } from "./images.ts";
 import { overwrite, populate, readWhole } from "./reading.ts";
-import { type FileName, type Files, plaintext, type Scene } from "./scene.ts";
+import {
+  type FileName,
+  type Files,
+  type OpenScene,
+  plaintext,
+  type Scene,
+} from "./scene.ts";
 
 const PASSWORD = new TextEncoder().encode("password");
 const MAC_PASSWORD = new TextEncoder().encode("mac password");
@@ -114,37 +120,48 @@ export async function makeOriginalScene(
     ["image", `${path}.image`],
     ["tree", `${path}.tree`],
   ]);
-  const open = (state: TrustedState): BlockDevice =>
+  const rootFile = `${path}.root`;
+  const open = (
+    state: TrustedState,
+    { writable = false }: OpenScene = {},
+  ): BlockDevice =>
     openOriginal(
       paths.get("image")!,
       specOf(paths.get("tree")!, shape, state),
       {
-        readOnly: true,
+        readOnly: !writable,
+        rootFile,
         treeCache: 64 << 10,
         log: () => {},
       },
     ).device;
-  const made = await makeTwo(shape, 1);
-  const moments = made.map(({ files, state }, contents) => {
-    for (const [name, bytes] of files) {
-      Deno.writeFileSync(paths.get(name)!, bytes);
-    }
-    return { files, contents, descriptor: 0, plain: plaintext(open(state)) };
-  });
+  const [, twin, ...made] = [
+    ...await makeTwo(shape, 5),
+    ...await makeTwo(shape, 1),
+  ];
+  const [twinMoment, ...moments] = [twin, ...made]
+    .map(({ files, state }, contents) => {
+      for (const [name, bytes] of files) {
+        Deno.writeFileSync(paths.get(name)!, bytes);
+      }
+      const used = Array(blockCount).fill(true);
+      const plain = plaintext(open(state));
+      return { files, contents, descriptor: 0, plain, used };
+    });
   const { state } = made[made.length - 1];
-  const [, twin] = await makeTwo(shape, 5);
-  const openNow = (): Promise<BlockDevice> => Promise.resolve(open(state));
+  const openNow = (options?: OpenScene): Promise<BlockDevice> =>
+    Promise.resolve(open(state, options));
   return {
     name: `${cipher ? "bdvericrypt" : "bdverity"}, blocks of ${blockSize}`,
     paths,
+    rootFile,
     tree: "array",
     isEncrypted: cipher !== null,
     blockSize,
     blockCount,
     moments,
-    twin: twin.files,
-    used: Array(blockCount).fill(true),
-    reading: await readWhole(openNow),
+    twin: twinMoment,
+    reading: await readWhole(() => openNow()),
     open: openNow,
   };
 }
