@@ -17,6 +17,7 @@ import {
   InterruptedError,
   NoVolumeError,
   PathError,
+  ProcessFailedError,
   ReportedError,
   UsageError,
 } from "./tools/errors.ts";
@@ -33,6 +34,7 @@ function exitCode(error: unknown): number {
   if (error instanceof VolumeIntegrityError) return EXIT.integrity;
   if (error instanceof IntegrityError) return EXIT.integrity;
   if (error instanceof BadBlocksError) return EXIT.integrity;
+  if (error instanceof ProcessFailedError) return error.exitCode;
   if (error instanceof InterruptedError) return EXIT.interrupted;
   if (error instanceof BrokenPipeError) return EXIT.brokenPipe;
   // An error of a path says why, and that counts.

@@ -319,9 +319,10 @@ export class MerkleTree {
         unit.flags[left + 1] |= VERIFIED;
       }
       if (bind) {
+        // It may fail, and then the slots are not bound.
+        cache.bind(unit);
         unit.flags[left] |= BOUND;
         unit.flags[left + 1] |= BOUND;
-        cache.bind(unit);
       }
       at = child;
     }

@@ -34,6 +34,8 @@ export interface HostFileOptions {
   readOnly?: boolean;
   /** Make the file, or empty it, and give it this size in bytes. */
   create?: number;
+  /** Permissions of a file that is made, less the umask; 0o666 if absent. */
+  mode?: number;
   /** Refuse a symbolic link, which leads wherever the host likes. */
   noLink?: boolean;
 }
@@ -42,6 +44,19 @@ export interface HostFileOptions {
 export class InUseError extends Error {
   /** The name of the class, for messages. */
   override readonly name: string = "InUseError";
+}
+
+/**
+ * Gives up a lock (flock(2)), and the file that it is on. To close the file is
+ * not enough: a process that is just being started has a copy of the
+ * descriptor for a moment, and would hold the lock for as long.
+ */
+export function releaseLock(lock: Deno.FsFile): void {
+  try {
+    lock.unlockSync();
+  } finally {
+    lock.close();
+  }
 }
 
 /** A host file, open and locked against other users. */
@@ -63,7 +78,8 @@ export class HostFile {
     const write = !this.readOnly;
     refuseOtherKinds(path, options);
     // The lock has a descriptor of its own: node:fs cannot take one.
-    this.#lock = Deno.openSync(path, { read: true, write, create });
+    const mode = options.mode;
+    this.#lock = Deno.openSync(path, { read: true, write, create, mode });
     try {
       if (!this.#lock.tryLockSync(write)) {
         throw new InUseError(
@@ -81,7 +97,7 @@ export class HostFile {
         throw error;
       }
     } catch (error) {
-      this.#lock.close();
+      releaseLock(this.#lock);
       throw error;
     }
   }
@@ -154,7 +170,7 @@ export class HostFile {
     if (!this.#open) return;
     this.#open = false;
     closeSync(this.#descriptor);
-    this.#lock.close();
+    releaseLock(this.#lock);
   }
 
   #try(action: string, position: number, call: () => number): number {

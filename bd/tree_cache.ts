@@ -93,11 +93,25 @@ export class TreeCache {
     return unit;
   }
 
-  /** Keeps `unit` in memory until {@link TreeCache.unbind}. */
+  /**
+   * Keeps `unit` in memory until {@link TreeCache.unbind}. Throws what the file
+   * throws if there is no room for it.
+   */
   bind(unit: Unit): void {
     if (unit.bound) return;
+    if (this.#layout.sparse && !unit.dirty) this.#reserve(unit);
     unit.bound = true;
     this.#bound.push(unit);
+  }
+
+  /**
+   * Writes a unit that nothing was ever stored in, as it is: it takes its place
+   * on the host's disk. Later there would be no way back if the disk is full:
+   * blocks will have been written that only this unit makes verify.
+   */
+  #reserve(unit: Unit): void {
+    if (unit.data.some((byte) => byte !== 0)) return;
+    this.#file.writeAt(this.#layout.position(unit.id), this.#stored(unit));
   }
 
   /** Lets go of all bound units; what they hold stays verified. */

@@ -51,13 +51,13 @@ Deno.test("no flush succeeds while a part of it fails, and the next one is whole
           if (isBroken && part === "publish") throw new Error("no room");
         },
       });
-      if (part === "image") image.rule = ({ kind }) => isFlush(kind);
-      if (part === "tree write") tree.rule = ({ kind }) => fails(kind, "write");
-      if (part === "tree sync") tree.rule = ({ kind }) => fails(kind, "sync");
       const before = device.state;
       const bytes = new Random(4).bytes(300 * SIZE);
       device.write(7, bytes);
       specimen.note(7, bytes);
+      if (part === "image") image.rule = ({ kind }) => isFlush(kind);
+      if (part === "tree write") tree.rule = ({ kind }) => fails(kind, "write");
+      if (part === "tree sync") tree.rule = ({ kind }) => fails(kind, "sync");
       await assert.rejects(device.flush());
       await assert.rejects(device.flush());
       assert.deepEqual(device.state, before);

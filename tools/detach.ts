@@ -5,20 +5,21 @@
  * @module
  */
 
-import { ReportedError } from "./errors.ts";
+import { ProcessFailedError } from "./errors.ts";
 
 /** What the process in the background says once it can be used. */
 const READY = /^Listening on .*$/m;
 
 /**
  * Starts `nextfs ARGS…` in the background, and resolves when it listens; what
- * it says until then is said here. Throws {@link ReportedError} if it ends
- * before: why, it has said itself.
+ * it says until then is said here. Throws {@link ProcessFailedError} if it
+ * ends before: why, it has said itself.
  */
 export async function detach(args: string[]): Promise<void> {
   const child = new Deno.Command(Deno.execPath(), {
     args: [...programArguments(), ...args],
-    stdin: "null",
+    // A passphrase may have to come from there.
+    stdin: "inherit",
     stdout: "piped",
     stderr: "piped",
     detached: true,
@@ -35,7 +36,7 @@ export async function detach(args: string[]): Promise<void> {
   });
   if (!ready) {
     await errors;
-    throw new ReportedError();
+    throw new ProcessFailedError((await child.status).code);
   }
   child.unref();
 }

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { statSync } from "node:fs";
+import { dirname } from "node:path";
 import { BadRanges, type BadRangesReport } from "../bd/bad_ranges.ts";
 import {
   type BlockDevice,
@@ -21,6 +23,7 @@ import { checkTarget, makeFile } from "./new_file.ts";
 import {
   DEVICE_FLAGS,
   DEVICE_NOTES,
+  type DeviceValues,
   openDevice,
   type OpenedDevice,
 } from "./open_device.ts";
@@ -55,6 +58,7 @@ export const dump: Command = command({
       throw new UsageError("dump makes a file with holes: give its name");
     }
     checkTarget(target, values.force);
+    checkApart(target, path, values);
     let isOpening = true;
     const opened = await openDevice(path, values, {
       readOnly: true,
@@ -69,6 +73,29 @@ export const dump: Command = command({
     }
   },
 });
+
+/**
+ * Throws {@link UsageError} if to write `target` is to overwrite what is being
+ * read: a file of the volume, or what opens it.
+ */
+function checkApart(target: string, path: string, values: DeviceValues): void {
+  const others = [values.keyfile, values.passfile, values["root-file"]];
+  const isOther = [path, ...others].some((other) =>
+    other !== undefined && isSame(target, other)
+  );
+  if (!isOther && !isSame(dirname(target), path)) return;
+  throw new UsageError(
+    `${target} would replace a part of what is read: choose another file`,
+  );
+}
+
+/** Whether two paths lead to the same file or directory. */
+function isSame(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((path) =>
+    statSync(path, { throwIfNoEntry: false })
+  );
+  return a !== undefined && a.ino === b?.ino && a.dev === b.dev;
+}
 
 interface DumpOptions {
   readonly opened: OpenedDevice;
@@ -96,8 +123,7 @@ async function dumpDevice(
   try {
     const overlay = await settle(path, options);
     const { force } = options;
-    await makeFile(target, { size, force }, async (file) => {
-      Deno.chmodSync(file.path, 0o600);
+    await makeFile(target, { size, force, mode: 0o600 }, async (file) => {
       await sparseCopy(overlay ?? device, file, {
         verity: options.opened.verity,
         overlay,

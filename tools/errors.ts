@@ -37,6 +37,14 @@ export class ReportedError extends Error {
 /** Blocks do not verify; each has been reported already. */
 export class BadBlocksError extends ReportedError {}
 
+/** A process that did the work has failed, and has said why. */
+export class ProcessFailedError extends ReportedError {
+  /** Makes the error; `exitCode` is the process's own. */
+  constructor(readonly exitCode: number) {
+    super();
+  }
+}
+
 /** A signal asked the command to stop before it was done. */
 export class InterruptedError extends Error {
   /** The name of the class, for messages. */

@@ -83,6 +83,8 @@ async function toStdout(session: Session, remotes: string[]): Promise<void> {
 /** A file of the server and the place it goes to. */
 interface Copy {
   attributes: Attributes;
+  /** Where it is on the server, for messages. */
+  source: string;
   path: string;
 }
 
@@ -121,13 +123,13 @@ class Getter {
           throw new PathError(remote, "Is a directory (get it with -r)");
         }
         if (!into && isSpecial(local)) {
-          await this.#into(attributes, local);
+          await this.#into({ attributes, source: remote, path: local });
           return;
         }
         // What '.', '..' or '/' hold goes into LOCAL itself.
         const name = operandName(path);
         const target = into && name ? `${local}/${localName(name)}` : local;
-        await this.#start({ attributes, path: target });
+        await this.#start({ attributes, source: remote, path: target });
       });
     }
     await this.#pool.finish();
@@ -175,23 +177,29 @@ class Getter {
   async #directory(copy: Copy): Promise<void> {
     makeDirectory(copy.path, copy.path === this.#named);
     this.#directories.push(copy);
-    for (const entry of await listNode(this.#client, copy.attributes)) {
-      const shown = `${copy.path}/${printable(entry.name)}`;
-      await this.#session.reporter.attempt(shown, async () => {
+    const entries = await blaming(
+      copy.source,
+      () => listNode(this.#client, copy.attributes),
+    );
+    for (const entry of entries) {
+      const source = `${copy.source.replace(/\/+$/, "")}/${
+        printable(entry.name)
+      }`;
+      await this.#session.reporter.attempt(source, async () => {
         const path = `${copy.path}/${localName(entry.name)}`;
-        await this.#start({ attributes: readable(entry), path });
+        await this.#start({ attributes: readable(entry), source, path });
       });
     }
   }
 
   /** Writes to a device or pipe of the host, which stays what it is. */
-  async #into(attributes: Attributes, path: string): Promise<void> {
+  async #into({ attributes, source, path }: Copy): Promise<void> {
     if ((attributes.mode & S_IFMT) !== S_IFREG) {
       throw new PathError(path, "Is no place for anything but a regular file");
     }
     const fd = fs.openSync(path, O_WRONLY);
     try {
-      for await (const chunk of readNode(this.#client, attributes)) {
+      for await (const chunk of this.#read(attributes, source)) {
         writeAll(fd, chunk, null);
       }
     } finally {
@@ -199,15 +207,19 @@ class Getter {
     }
   }
 
-  async #copy({ attributes, path }: Copy): Promise<void> {
+  async #copy(copy: Copy): Promise<void> {
+    const { attributes, source, path } = copy;
     const kind = attributes.mode & S_IFMT;
     if (kind === S_IFREG) {
-      await this.#file({ attributes, path });
+      await this.#file(copy);
       return;
     }
     if (kind === S_IFLNK) {
       const node = nodeOf(attributes);
-      const { target } = await this.#client.call("readlink", { node });
+      const { target } = await blaming(
+        source,
+        () => this.#client.call("readlink", { node }),
+      );
       const text = toText(target);
       if (text === null) {
         throw new PathError(path, "The target of the link is not UTF-8");
@@ -220,14 +232,14 @@ class Getter {
     setTimes(path, attributes.atime, attributes.mtime);
   }
 
-  async #file({ attributes, path }: Copy): Promise<void> {
+  async #file({ attributes, source, path }: Copy): Promise<void> {
     const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
     let fd = -1;
     replace(path, () => {
       fd = fs.openSync(path, flags, 0o600);
     });
     try {
-      await this.#contents(attributes, fd);
+      await this.#contents(attributes, { source, fd });
       this.#setAttributes(fd, attributes);
     } finally {
       fs.closeSync(fd);
@@ -235,17 +247,32 @@ class Getter {
     setTimes(path, attributes.atime, attributes.mtime);
   }
 
-  async #contents(attributes: Attributes, fd: number): Promise<void> {
+  async #contents(
+    attributes: Attributes,
+    { source, fd }: { source: string; fd: number },
+  ): Promise<void> {
     if (attributes.size === 0) return;
     const sparse = attributes.blocks * 512 < attributes.size;
     let at = 0;
     let end = 0;
-    for await (const chunk of readNode(this.#client, attributes)) {
+    for await (const chunk of this.#read(attributes, source)) {
       if (sparse) end = writeAroundHoles(fd, chunk, { at, end });
       else end = writeAll(fd, chunk, at);
       at += chunk.length;
     }
     if (end < at) fs.ftruncateSync(fd, at);
+  }
+
+  /** What a file of the server holds; it is to blame if that fails. */
+  async *#read(
+    attributes: Attributes,
+    source: string,
+  ): AsyncGenerator<Uint8Array> {
+    try {
+      yield* readNode(this.#client, attributes);
+    } catch (error) {
+      throw new PathError(source, error);
+    }
   }
 
   #finishDirectory({ attributes, path }: Copy): void {
@@ -263,6 +290,15 @@ class Getter {
     // Set-id bits mean the owner they were given with, as for cp -p.
     const directory = (mode & S_IFMT) === S_IFDIR;
     fs.fchmodSync(fd, mode & (this.#owners || directory ? 0o7777 : 0o1777));
+  }
+}
+
+/** What `action` gives; if it fails, `path` is to blame. */
+async function blaming<T>(path: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    throw new PathError(path, error);
   }
 }
 

@@ -13,7 +13,7 @@ const WIDTH = 78;
 export function programHelp(commands: readonly Command[]): string {
   const width = Math.max(...commands.map((c) => c.name.length));
   return [
-    "nextfs: a file server on an ext2 image.",
+    "nextfs: a file server on volumes that are encrypted, verified, or both.",
     "",
     "Usage: nextfs COMMAND [FLAGS] [OPERANDS]",
     "",

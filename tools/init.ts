@@ -185,13 +185,6 @@ async function make(
       },
     });
   } catch (error) {
-    throw hostError(explainFull(error, path, size), path);
+    throw explainFull(error, path, size);
   }
-}
-
-/** The host's own errors do not say what they are about. */
-function hostError(error: unknown, path: string): unknown {
-  const isHosts = error instanceof Error &&
-    /\(os error \d+\)/.test(error.message);
-  return isHosts ? new PathError(path, error) : error;
 }

@@ -125,7 +125,8 @@ async function listSlots(path: string, values: KeyValues): Promise<void> {
   );
   const output = new Output();
   for (const slot of slots) output.line(slotText(slot));
-  if (!isAuthentic) {
+  if (slots.length === 0) output.line("No key slots: its device is std");
+  else if (!isAuthentic) {
     output.line("Not verified: give --keyfile, --passfile or --extpass");
   }
   output.flush();

@@ -30,6 +30,11 @@ export class Log implements Disposable {
     }
   }
 
+  /** Whether lines go to a file. */
+  get isFile(): boolean {
+    return this.#file !== null;
+  }
+
   /** Takes a line; in a file, the time comes before it. */
   readonly line = (message: string): void => {
     if (this.#file !== null) {

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { HostFile, InUseError, StdDevice } from "../bd/mod.ts";
+import { resolve } from "node:path";
+import { DeviceError, HostFile, InUseError, StdDevice } from "../bd/mod.ts";
 import {
   DIGEST_BYTES,
   HASH_ALGORITHMS,
@@ -24,7 +25,7 @@ import {
   toggle,
   type Values,
 } from "./cli.ts";
-import { errnoOf, NoVolumeError, PathError } from "./errors.ts";
+import { errnoOf, NoVolumeError, PathError, UsageError } from "./errors.ts";
 import { blockSize } from "./makefs.ts";
 import { checkTarget, makeFile } from "./new_file.ts";
 import { Progress } from "./progress.ts";
@@ -82,9 +83,9 @@ export const makemerkle: Command = command({
   example: "nextfs makemerkle -k file:password files.img files.tree",
   async run(settings, [image, tree]): Promise<void> {
     const { force, "root-file": rootFile } = settings;
-    for (const path of rootFile === undefined ? [tree] : [tree, rootFile]) {
-      checkTarget(path, force);
-    }
+    const targets = rootFile === undefined ? [tree] : [tree, rootFile];
+    for (const path of targets) checkTarget(path, force);
+    checkApart([image, ...targets]);
     const file = openImage(image);
     let state: TrustedState;
     try {
@@ -104,6 +105,27 @@ export const makemerkle: Command = command({
   },
 });
 
+/** Throws {@link UsageError} if two of `paths` are the same file. */
+function checkApart(paths: string[]): void {
+  const files = paths.map(identity);
+  const again = files.findIndex((file, i) => files.indexOf(file) < i);
+  if (again < 0) return;
+  throw new UsageError(
+    `${paths[again]} is given twice: image, tree and root file are three files`,
+  );
+}
+
+/** What two names of a file have in common; there may be none yet. */
+function identity(path: string): string {
+  try {
+    const { dev, ino } = Deno.statSync(path);
+    return `${dev} ${ino}`;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return resolve(path);
+    throw new PathError(path, error);
+  }
+}
+
 function warn(message: string): void {
   console.error(`nextfs makemerkle: ${message}`);
 }
@@ -112,7 +134,9 @@ function openImage(path: string): HostFile {
   try {
     return HostFile.open(path, { readOnly: true });
   } catch (error) {
-    if (error instanceof InUseError) throw error;
+    if (error instanceof InUseError || error instanceof DeviceError) {
+      throw error;
+    }
     if (errnoOf(error) === "ENOENT") {
       throw new NoVolumeError(`${path}: No such image`);
     }

@@ -5,7 +5,9 @@
  * @module
  */
 
+import { dirname } from "node:path";
 import { HostFile, InUseError } from "../bd/mod.ts";
+import { syncDirectory } from "../bd/volume/files.ts";
 import { errnoOf, errorText, PathError } from "./errors.ts";
 
 /** What a new file is to be like. */
@@ -14,28 +16,31 @@ export interface NewFileOptions {
   size: number;
   /** Replace a file that is there. */
   force: boolean;
+  /** Its permissions, less the umask; 0o666 if absent. */
+  mode?: number;
 }
 
 /**
- * Makes a file at `path`, lets `fill` write it, and gives it its name unless
- * that throws. If anything fails, nothing of it is left. Throws
- * {@link InUseError} if the file that it is to replace is in use.
+ * Makes a file at `path`, lets `fill` write it and make that durable, and gives
+ * it its name unless that throws. If anything fails, nothing of it is left.
+ * Throws {@link InUseError} if the file that it is to replace is in use.
  */
 export async function makeFile<T>(
   path: string,
-  { size, force }: NewFileOptions,
+  { size, force, mode }: NewFileOptions,
   fill: (file: HostFile) => Promise<T>,
 ): Promise<T> {
   const partial = `${path}.partial-${Deno.pid}`;
   let replaced = lockReplaced(path, force);
   let file: HostFile | undefined;
   try {
-    file = openPartial(partial, path, size);
+    file = openPartial(partial, path, { size, mode });
     const result = await fill(file);
     file.close();
     // It may have come meanwhile.
     replaced ??= lockReplaced(path, force);
     Deno.renameSync(partial, path);
+    syncDirectory(dirname(path));
     return result;
   } catch (error) {
     file?.close();
@@ -61,9 +66,13 @@ function lockReplaced(path: string, force: boolean): HostFile | null {
   }
 }
 
-function openPartial(partial: string, path: string, size: number): HostFile {
+function openPartial(
+  partial: string,
+  path: string,
+  { size, mode }: Pick<NewFileOptions, "size" | "mode">,
+): HostFile {
   try {
-    return HostFile.open(partial, { create: size });
+    return HostFile.open(partial, { create: size, mode });
   } catch (error) {
     // EINVAL or EFBIG; the runtime does not name them for this call.
     if (!/\(os error (?:22|27)\)/.test(errorText(error))) {

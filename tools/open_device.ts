@@ -25,7 +25,7 @@ import { Filesystem, type FilesystemOptions, FsError } from "../fs/mod.ts";
 import { option, setting, size, text, type Values } from "./cli.ts";
 import { errnoOf, NoVolumeError, PathError, UsageError } from "./errors.ts";
 import { readSecret as readOriginalSecret } from "./secret.ts";
-import { readSecret, secretName, UNLOCK } from "./unlock.ts";
+import { isSecretNamed, readSecret, secretName, UNLOCK } from "./unlock.ts";
 
 /** Least memory for tree nodes. */
 const TREE_CACHE_MIN = 64 << 10;
@@ -132,6 +132,8 @@ export async function openDevice(
       device.close();
       throw error;
     }
+    // Who expected to be asked for a passphrase should wonder.
+    options.log(`${path}: its device is bd-std: it has no key, and is plain`);
   }
   return { device, verity, keepsState: true };
 }
@@ -156,7 +158,26 @@ async function openImage(
   options: OpenDeviceOptions,
 ): Promise<OpenedDevice> {
   const warn = options.log;
-  refuseKeyless(path, values);
+  if (values["block-device"] === undefined) refuseKeyless(path, values);
+  else if (isSecretNamed(values)) {
+    throw new UsageError(
+      `${secretName(values)} is for volumes: the password of an image is the ` +
+        "SECRET in --block-device",
+    );
+  }
+  if (values["root-file"] !== undefined && !values["block-device"]?.verity) {
+    throw new UsageError(
+      "--root-file is for images with a hash tree, which --block-device names",
+    );
+  }
+  const root = values["block-device"]?.verity?.root;
+  const isKept = values["root-file"] !== undefined || root?.kind === "file";
+  if (root && !isKept && !options.readOnly) {
+    warn(
+      "without --root-file the new root is only printed at the end: if the " +
+        "process is killed, it is lost, and the image with it",
+    );
+  }
   const spec = readSecrets(
     values["block-device"] ?? { device: "bdstd", crypt: null, verity: null },
     (secret, what) => readOriginalSecret(secret, { what, warn }),
@@ -192,9 +213,14 @@ export async function openFilesystem(
   values: DeviceValues,
   options: OpenDeviceOptions & FilesystemOptions,
 ): Promise<OpenedFilesystem> {
-  const opened = await openDevice(path, values, options);
+  // If the filesystem cannot be opened, the error says why, and says it alone.
+  let isOpening = false;
+  const log = (line: string): void => isOpening ? undefined : options.log(line);
+  const opened = await openDevice(path, values, { ...options, log });
   try {
+    isOpening = true;
     const filesystem = Filesystem.open(opened.device, options);
+    isOpening = false;
     for (const warning of filesystem.warnings) {
       options.log(`${path}: ${warning}`);
     }
@@ -224,8 +250,9 @@ function isDirectory(path: string): boolean {
   } catch (error) {
     if (errnoOf(error) !== "ENOENT") throw new PathError(path, error);
     throw new NoVolumeError(
-      `${path}: No such volume or image (make one with 'nextfs init ${path}' ` +
-        `or 'nextfs makefs -s 128M ${path} [DIRECTORY]')`,
+      `${path}: No such volume or image (make one with ` +
+        `'nextfs init -s 1G ${path}' or ` +
+        `'nextfs makefs -s 128M ${path} [DIRECTORY]')`,
     );
   }
 }

@@ -174,8 +174,8 @@ function readDescriptor(descriptor: number): Uint8Array {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotCapable)) throw error;
     throw new Error(
-      "only a pipe can be read with the permissions of this process " +
-        "(for a file give file=PATH)",
+      "not open, or not a pipe, which is all that the permissions of this " +
+        "process let it read (for a file give file=PATH)",
       { cause: error },
     );
   }

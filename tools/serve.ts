@@ -6,7 +6,7 @@
 
 import type { VerityDevice } from "../bd/verity.ts";
 import { type Filesystem, FsError } from "../fs/mod.ts";
-import { formatEndpoint, Server } from "../rpc/mod.ts";
+import { EndpointError, formatEndpoint, Server } from "../rpc/mod.ts";
 import {
   type Command,
   command,
@@ -17,6 +17,7 @@ import {
   size,
   text,
   toggle,
+  type Values,
 } from "./cli.ts";
 import { makeDemo } from "./demo.ts";
 import { detach } from "./detach.ts";
@@ -71,18 +72,21 @@ export const serve: Command = command({
     "own files the first time.",
     ...DEVICE_NOTES,
     "After every flush the trusted state of a verified IMAGE is in the root " +
-    "file, if there is one; it is printed at the end as ROOT of the next " +
-    "start.",
-    "SIGTERM and SIGINT end it: requests in progress are answered, all is " +
-    "made durable, and the exit code is 0. Otherwise changes are durable " +
-    "after five seconds at most, or when a client asks for it.",
+    "file, if there is one; it is printed at the end, and put into the log " +
+    "file, as ROOT of the next start.",
+    "SIGTERM, SIGINT and SIGHUP end it: requests in progress are answered, " +
+    "all is made durable, and the exit code is 0. Otherwise changes are " +
+    "durable after five seconds at most, or when a client asks for it.",
     "The original server's command line is understood as well: [-a] [-b " +
     "DEVICE] [-d] [-l LOGFILE] [-v] [-Z CACERT CERT PRIVKEY] UDSPATH IMAGE.",
   ],
   example:
     "nextfs serve --keyfile demo/key --listen unix:demo.sock demo/volume",
   async run(values, operands): Promise<void> {
-    if (values.detach) return await goOnInBackground();
+    if (values.detach) {
+      checkRootIsKept(values);
+      return await goOnInBackground();
+    }
     if (values.listen.length === 0 && operands.length > 0) {
       checkDefault(defaultEndpoint(operands[0]));
     }
@@ -133,6 +137,21 @@ function checkDefault(value: string): void {
   }
 }
 
+/**
+ * Throws {@link UsageError} if the last root, which nobody sees printed in the
+ * background, would be lost: the image would not open again.
+ */
+function checkRootIsKept(values: Values<typeof flags>): void {
+  const root = values["block-device"]?.verity?.root;
+  const isKept = root === undefined || root.kind === "file" ||
+    values["root-file"] !== undefined || values["log-file"] !== undefined;
+  if (isKept || values["read-only"]) return;
+  throw new UsageError(
+    "In the background nobody sees the root of the next start, and without " +
+      "it the image does not open: give --root-file PATH",
+  );
+}
+
 /** The same command without `--detach`, in a process of its own. */
 function goOnInBackground(): Promise<void> {
   const args = translateCommandLine(Deno.args.slice(1), flags);
@@ -147,7 +166,9 @@ function reportState(
   const { failures } = statistics;
   if (failures > 0) log.line(`${failures} accesses met bad blocks`);
   if (keepsState) return;
-  console.log(`Root: ${state.root.toHex()}@${state.leafCount}`);
+  const root = `Root: ${state.root.toHex()}@${state.leafCount}`;
+  console.log(root);
+  if (log.isFile) log.line(root);
 }
 
 async function serveUntilSignal(
@@ -165,8 +186,11 @@ async function serveUntilSignal(
     ready();
     await syncUntil(filesystem, ended, log);
   } finally {
-    await server.stop();
-    await filesystem.close();
+    try {
+      await server.stop();
+    } finally {
+      await filesystem.close();
+    }
   }
 }
 
@@ -176,7 +200,7 @@ async function listen(server: Server, where: string): Promise<void> {
     console.log(`Listening on ${formatEndpoint(found)}`);
   } catch (error) {
     // Errors of the server's own say where; those of the host do not.
-    if (error instanceof FsError) throw error;
+    if (error instanceof FsError || error instanceof EndpointError) throw error;
     throw new Error(`Cannot listen on ${where}: ${errorText(error)}`, {
       cause: error,
     });
@@ -186,7 +210,7 @@ async function listen(server: Server, where: string): Promise<void> {
 /** Resolves when the process is asked to end. */
 function signal(): Promise<void> {
   return new Promise((resolve) => {
-    for (const name of ["SIGTERM", "SIGINT"] as const) {
+    for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
       Deno.addSignalListener(name, () => resolve());
     }
   });

@@ -246,7 +246,11 @@ async function runProgram([program, ...args]: string[]): Promise<Uint8Array> {
       stderr: "inherit",
     }).output();
   } catch (error) {
-    throw new UsageError(`${program}: ${errorText(error)}`);
+    // The runtime's own text for this one is that of its parts.
+    const reason = error instanceof Deno.errors.NotFound
+      ? "No such program"
+      : errorText(error);
+    throw new UsageError(`${program}: ${reason}`);
   }
   if (output.success) return output.stdout;
   output.stdout.fill(0);

@@ -34,6 +34,9 @@ import { syncDirectory, writeFileDurably } from "./files.ts";
 import { Unlocked } from "./unlock.ts";
 import { type OpenedVolume, openUnlocked } from "./volume.ts";
 
+/** Permissions of a volume's files: they are for their owner alone. */
+const FILE_MODE = 0o600;
+
 /** What a new volume is to be. */
 export interface CreateVolumeOptions {
   /** Kind of its device. */
@@ -218,7 +221,11 @@ async function fill(
 async function makeFile(path: string, byteLength: number): Promise<void> {
   let file: HostFile;
   try {
-    file = HostFile.open(path, { create: byteLength, noLink: true });
+    file = HostFile.open(path, {
+      create: byteLength,
+      noLink: true,
+      mode: FILE_MODE,
+    });
   } catch (error) {
     // EINVAL or EFBIG; the runtime does not name them for this call.
     if (!/\(os error (?:22|27)\)/.test(String(error))) throw error;
@@ -245,6 +252,7 @@ async function makeAnchor(
   const file = HostFile.open(`${path}/${VOLUME_FILES.anchor}`, {
     create: ANCHOR_BYTES,
     noLink: true,
+    mode: FILE_MODE,
   });
   try {
     const anchor = await Anchor.create(file, keys.get("anchor"), {

@@ -9,7 +9,7 @@
  */
 
 import { hostError } from "../host_error.ts";
-import { InUseError } from "../std.ts";
+import { InUseError, releaseLock } from "../std.ts";
 import { NotAVolumeError } from "./errors.ts";
 import { exists, readSmallFile, replaceFile } from "./files.ts";
 import { DESCRIPTOR_BYTES_MAX } from "./descriptor.ts";
@@ -60,7 +60,7 @@ export class VolumeDirectory {
         );
       }
     } catch (error) {
-      this.#lock.close();
+      releaseLock(this.#lock);
       throw error;
     }
   }
@@ -97,7 +97,7 @@ export class VolumeDirectory {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    this.#lock.close();
+    releaseLock(this.#lock);
   }
 
   #take(exclusive: boolean): void {

@@ -42,7 +42,10 @@ Deno.test("errors of connections and listeners name the endpoint", () =>
     const listen = `unix:${dir}/none/s`;
     const server = await nextfs(["serve", "--listen", listen, image]);
     assert.equal(server.code, 1);
-    assert.match(server.stderr, /Cannot listen on unix:.*\/none\/s: /);
+    assert.match(
+      server.stderr,
+      /Cannot listen at unix:.*\/none\/s: the directory/,
+    );
   }));
 
 Deno.test("a message blames the path that is at fault", () =>

@@ -323,3 +323,47 @@ Deno.test("dump and verify say what is wrong with their operands", () =>
     await refuse(["dump", image, `${dir}/p`], 11, /another process/);
     file.close();
   }));
+
+Deno.test("dump --force replaces nothing of what it reads", () =>
+  withTempDir(async (dir) => {
+    await makeTree(dir);
+    const { args } = await makeVolume(dir, "vericrypt");
+    const volume = args.at(-1)!;
+    const targets = [
+      `${dir}/key`,
+      `${volume}/volume.json`,
+      `${volume}/anchor`,
+      `${volume}/new`,
+    ];
+    for (const target of targets) {
+      const { code, stderr } = await nextfs([
+        "dump",
+        "--force",
+        ...args,
+        target,
+      ]);
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, /would replace a part of what is read/);
+    }
+    await ok(["verify", ...args]);
+  }));
+
+Deno.test("a key that is given for what has none is refused", () =>
+  withTempDir(async (dir) => {
+    await makeTree(dir);
+    await makeVolume(dir, "std");
+    for (const path of [`${dir}/std`, `${dir}/std/image`]) {
+      const { code, stderr } = await nextfs([
+        "dump",
+        "--keyfile",
+        `${dir}/key`,
+        path,
+        `${dir}/out`,
+      ]);
+      assert.equal(code, 13, stderr);
+      assert.match(stderr, /has no key, but --keyfile gives one/);
+    }
+    const { code, stderr } = await nextfs(["dump", `${dir}/std`, `${dir}/out`]);
+    assert.equal(code, 0);
+    assert.match(stderr, /it has no key, and is plain/);
+  }));
