@@ -16,7 +16,11 @@ import {
   loadImage,
   saveImage,
 } from "./support/images.ts";
-import { fillByKernel } from "./support/kernel_tree.ts";
+import {
+  changeByKernel,
+  fillByKernel,
+  kernelTree,
+} from "./support/kernel_tree.ts";
 import {
   assertClean,
   debugfs,
@@ -119,10 +123,6 @@ async function exchange(image: string, volume: Volume): Promise<void> {
   assertSameTree(await ourTree(image), await kernelTree(image), "at last");
 }
 
-function kernelTree(image: string): Promise<Tree> {
-  return withMount(image, "ro,noatime", describeHost);
-}
-
 async function ourTree(image: string): Promise<Tree> {
   const device = await loadImage(image);
   const fs = Filesystem.open(device, { readOnly: true, atime: "noatime" });
@@ -130,22 +130,6 @@ async function ourTree(image: string): Promise<Tree> {
   const tree = describeVolume(fs);
   await fs.close();
   return tree;
-}
-
-/** The kernel works on with what we wrote: directories, maps, bitmaps. */
-async function changeByKernel(root: string): Promise<void> {
-  const script = `
-    cd "$1"
-    rm -r new
-    for n in $(seq 0 2 699); do rm "large/ours $n"; done
-    for n in $(seq 500); do : > "large/theirs $n"; done
-    mv files/ours large/
-    head -c 600000 /dev/urandom >> files/sparse
-    truncate -s 100 files/odd
-    cp -r large copy
-    rm -r large
-  `;
-  await must("bash", "-ec", script, "bash", root);
 }
 
 async function compareByDebugfs(image: string): Promise<void> {

@@ -170,14 +170,6 @@ async function openImage(
       "--root-file is for images with a hash tree, which --block-device names",
     );
   }
-  const root = values["block-device"]?.verity?.root;
-  const isKept = values["root-file"] !== undefined || root?.kind === "file";
-  if (root && !isKept && !options.readOnly) {
-    warn(
-      "without --root-file the new root is only printed at the end: if the " +
-        "process is killed, it is lost, and the image with it",
-    );
-  }
   const spec = readSecrets(
     values["block-device"] ?? { device: "bdstd", crypt: null, verity: null },
     (secret, what) => readOriginalSecret(secret, { what, warn }),
@@ -190,12 +182,24 @@ async function openImage(
       log: options.log,
     });
     for (const warning of warnings) warn(warning);
+    if (verity && !options.readOnly && !isRootKept(values)) {
+      warn(
+        "without --root-file the new root is only printed at the end: if the " +
+          "process is killed, it is lost, and the image with it",
+      );
+    }
     return { device, verity, keepsState: false };
   } catch (error) {
     throw openingError(path, error);
   } finally {
     wipeSecrets(spec);
   }
+}
+
+/** Whether every flush stores the root of an image in a file. */
+function isRootKept(values: DeviceValues): boolean {
+  return values["root-file"] !== undefined ||
+    values["block-device"]?.verity?.root.kind === "file";
 }
 
 /** A filesystem on a device that was opened. */

@@ -1,58 +1,43 @@
 import assert from "node:assert/strict";
-import { assertClean, must, run, withTempDir } from "../support/tools.ts";
-import { nextfs, ok, type Serving, withServer, writeTree } from "./program.ts";
+import { run } from "../support/tools.ts";
+import { PLAIN, testServed } from "./devices.ts";
+import { nextfs, ok } from "./program.ts";
 
 const encoder = new TextEncoder();
 
-/** Serves an image of `files`, and has e2fsck look at it in the end. */
-function withFiles(
-  files: Record<string, string>,
-  visit: (server: Serving, dir: string) => Promise<void>,
-): Promise<void> {
-  return withTempDir(async (dir) => {
-    await writeTree(`${dir}/tree`, files);
-    await must("find", `${dir}/tree`, "-exec", "touch", "-d", "@0", "{}", "+");
-    await must("chmod", "-R", "u=rwX,go=rX", `${dir}/tree`);
-    const image = `${dir}/x.img`;
-    await ok(["makefs", "-s", "16M", image, `${dir}/tree`]);
-    await withServer(image, (server) => visit(server, dir));
-    await assertClean(image);
-  });
-}
+testServed("ls lists names, long lines, directories below, and JSON", {
+  files: { "b.txt": "12345", "a/x": "", "a/.hidden": "" },
+}, async (server) => {
+  const { uid, gid } = { uid: Deno.uid(), gid: Deno.gid() };
+  await server.ok("rm", "-r", "/lost+found");
+  await server.ok("ln", "-s", "b.txt", "/link");
+  await server.ok("touch", "-d", "@0", "/link", "/");
+  assert.equal(await server.ok("ls"), "a\nb.txt\nlink\n");
+  assert.equal(await server.ok("ls", "/b.txt", "a"), "/b.txt\n\na:\nx\n");
+  assert.equal(await server.ok("ls", "-a", "/a"), ".hidden\nx\n");
+  assert.equal(
+    await server.ok("ls", "-R"),
+    "/:\na\nb.txt\nlink\n\n/a:\nx\n",
+  );
+  const lines = (await server.ok("ls", "-l")).split("\n");
+  assert.equal(lines[0], "total 8");
+  assert.equal(lines[1], `drwxr-xr-x 2 ${uid} ${gid} 4096 Jan  1  1970 a`);
+  assert.equal(
+    lines[2],
+    `-rw-r--r-- 1 ${uid} ${gid}    5 Jan  1  1970 b.txt`,
+  );
+  assert.match(lines[3], /^lrwxrwxrwx 1 +0 +0 +5 .* link -> b\.txt$/);
+  const [file] = JSON.parse(await server.ok("ls", "--json", "/b.txt"));
+  assert.deepEqual(
+    [file.name, file.type, file.mode, file.size, file.mtime],
+    ["/b.txt", "file", "0644", 5, "1970-01-01T00:00:00.000000000Z"],
+  );
+});
 
-Deno.test("ls lists names, long lines, directories below, and JSON", () =>
-  withFiles(
-    { "b.txt": "12345", "a/x": "", "a/.hidden": "" },
-    async (server) => {
-      const { uid, gid } = { uid: Deno.uid(), gid: Deno.gid() };
-      await server.ok("rm", "-r", "/lost+found");
-      await server.ok("ln", "-s", "b.txt", "/link");
-      await server.ok("touch", "-d", "@0", "/link", "/");
-      assert.equal(await server.ok("ls"), "a\nb.txt\nlink\n");
-      assert.equal(await server.ok("ls", "/b.txt", "a"), "/b.txt\n\na:\nx\n");
-      assert.equal(await server.ok("ls", "-a", "/a"), ".hidden\nx\n");
-      assert.equal(
-        await server.ok("ls", "-R"),
-        "/:\na\nb.txt\nlink\n\n/a:\nx\n",
-      );
-      const lines = (await server.ok("ls", "-l")).split("\n");
-      assert.equal(lines[0], "total 8");
-      assert.equal(lines[1], `drwxr-xr-x 2 ${uid} ${gid} 4096 Jan  1  1970 a`);
-      assert.equal(
-        lines[2],
-        `-rw-r--r-- 1 ${uid} ${gid}    5 Jan  1  1970 b.txt`,
-      );
-      assert.match(lines[3], /^lrwxrwxrwx 1 +0 +0 +5 .* link -> b\.txt$/);
-      const [file] = JSON.parse(await server.ok("ls", "--json", "/b.txt"));
-      assert.deepEqual(
-        [file.name, file.type, file.mode, file.size, file.mtime],
-        ["/b.txt", "file", "0644", 5, "1970-01-01T00:00:00.000000000Z"],
-      );
-    },
-  ));
-
-Deno.test("tree draws branches and counts", () =>
-  withFiles({ "a/x": "", "a/y/z": "", "b": "" }, async (server) => {
+testServed(
+  "tree draws branches and counts",
+  { files: { "a/x": "", "a/y/z": "", "b": "" } },
+  async (server) => {
     await server.ok("rm", "-r", "/lost+found");
     await server.ok("ln", "-s", "nowhere", "/c");
     assert.equal(
@@ -76,28 +61,32 @@ Deno.test("tree draws branches and counts", () =>
       ["a", "b", "c"],
     );
     assert.deepEqual(root.contents[0].contents, []);
-  }));
+  },
+);
 
-Deno.test("cat writes files byte by byte and goes on after an error", () =>
-  withFiles({ "one": "1\n", "two": "2\n", "d/": "" }, async (server) => {
-    const { code, stdout, stderr } = await server.client(
-      "cat",
-      "/one",
-      "/missing",
-      "/d",
-      "/two",
-    );
-    assert.equal(code, 1);
-    assert.equal(stdout, "1\n2\n");
-    assert.equal(
-      stderr,
-      "nextfs cat: /missing: No such file or directory\n" +
-        "nextfs cat: /d: Is a directory\n",
-    );
-  }));
+testServed("cat writes files byte by byte and goes on after an error", {
+  files: { "one": "1\n", "two": "2\n", "d/": "" },
+}, async (server) => {
+  const { code, stdout, stderr } = await server.client(
+    "cat",
+    "/one",
+    "/missing",
+    "/d",
+    "/two",
+  );
+  assert.equal(code, 1);
+  assert.equal(stdout, "1\n2\n");
+  assert.equal(
+    stderr,
+    "nextfs cat: /missing: No such file or directory\n" +
+      "nextfs cat: /d: Is a directory\n",
+  );
+});
 
-Deno.test("stat and df say what coreutils say", () =>
-  withFiles({ "file": "x".repeat(5000) }, async (server) => {
+testServed(
+  "stat and df say what coreutils say",
+  { files: { "file": "x".repeat(5000) } },
+  async (server) => {
     const text = await server.ok("stat", "/file");
     assert.match(text, /^ {2}File: \/file\n {2}Size: 5000 +\tBlocks: 16 /);
     assert.match(text, /Access: \(0644\/-rw-r--r--\) {2}Uid: \d+ {3}Gid: \d+/);
@@ -115,10 +104,13 @@ Deno.test("stat and df say what coreutils say", () =>
     );
     assert.equal(Number(used), (volume.size - volume.free) / 1024);
     assert.match(await server.ok("df", "-h"), / 1[56]M /);
-  }));
+  },
+);
 
-Deno.test("put and get take files, names, directories and pipes", () =>
-  withFiles({ "d/": "" }, async (server, dir) => {
+testServed(
+  "put and get take files, names, directories and pipes",
+  { files: { "d/": "" } },
+  async (server, dir) => {
     await Deno.writeTextFile(`${dir}/f`, "one");
     await server.ok("put", `${dir}/f`, "/d");
     await server.ok("put", `${dir}/f`, "/g");
@@ -141,10 +133,13 @@ Deno.test("put and get take files, names, directories and pipes", () =>
     assert.match(put.stderr, /Is a directory \(put it with -r\)/);
     const many = await server.client("put", `${dir}/f`, `${dir}/g`, "/pipe");
     assert.equal(many.code, 2);
-  }));
+  },
+);
 
-Deno.test("mkdir, rm, mv and ln do what coreutils do", () =>
-  withFiles({ "f": "f", "g": "g" }, async (server) => {
+testServed(
+  "mkdir, rm, mv and ln do what coreutils do",
+  { files: { "f": "f", "g": "g" } },
+  async (server) => {
     await server.ok("mkdir", "-p", "/a/b/c");
     await server.ok("mkdir", "-p", "/a/b");
     const exists = await server.client("mkdir", "/a");
@@ -167,34 +162,36 @@ Deno.test("mkdir, rm, mv and ln do what coreutils do", () =>
     assert.equal((await server.client("rm", "/gone")).code, 1);
     assert.equal((await server.client("rm", "-r", "/")).code, 1);
     assert.equal(await server.ok("ls"), "hard\n");
-  }));
+  },
+);
 
-Deno.test("chmod, chown, touch and truncate change what they say", () =>
-  withFiles({ "d/f": "12345", "d/e/": "" }, async (server) => {
-    const show = async (path: string): Promise<Record<string, unknown>> =>
-      JSON.parse(await server.ok("stat", "--json", path))[0];
-    await server.ok("chmod", "-R", "u+x,go=", "/d");
-    assert.equal((await show("/d/f")).mode, "0700");
-    await server.ok("chmod", "1644", "/d/f");
-    assert.equal((await show("/d/f")).mode, "1644");
-    await server.ok("chown", "-R", "70000:80000", "/d");
-    await server.ok("chown", ":5", "/d/e");
-    const { uid, gid } = await show("/d/e");
-    assert.deepEqual([uid, gid], [70000, 5]);
-    await server.ok("touch", "-m", "-d", "@5.000000001", "/d/f");
-    assert.equal((await show("/d/f")).mtime, "1970-01-01T00:00:05.000000001Z");
-    await server.ok("touch", "/new");
-    await server.ok("touch", "-c", "/not-made");
-    assert.equal((await server.client("stat", "/not-made")).code, 1);
-    await server.ok("truncate", "-s", "1M", "/new");
-    await server.ok("truncate", "-s", "-1K", "/new", "/made");
-    assert.equal((await show("/new")).size, 1023 * 1024);
-    await server.ok("truncate", "-s", "3", "/d/f");
-    assert.equal(await server.ok("cat", "/d/f"), "123");
-    for (const args of [["chmod", "u+q", "/d"], ["chown", "root", "/d"]]) {
-      assert.equal((await server.client(...args)).code, 2);
-    }
-  }));
+testServed("chmod, chown, touch and truncate change what they say", {
+  files: { "d/f": "12345", "d/e/": "" },
+}, async (server) => {
+  const show = async (path: string): Promise<Record<string, unknown>> =>
+    JSON.parse(await server.ok("stat", "--json", path))[0];
+  await server.ok("chmod", "-R", "u+x,go=", "/d");
+  assert.equal((await show("/d/f")).mode, "0700");
+  await server.ok("chmod", "1644", "/d/f");
+  assert.equal((await show("/d/f")).mode, "1644");
+  await server.ok("chown", "-R", "70000:80000", "/d");
+  await server.ok("chown", ":5", "/d/e");
+  const { uid, gid } = await show("/d/e");
+  assert.deepEqual([uid, gid], [70000, 5]);
+  await server.ok("touch", "-m", "-d", "@5.000000001", "/d/f");
+  assert.equal((await show("/d/f")).mtime, "1970-01-01T00:00:05.000000001Z");
+  await server.ok("touch", "/new");
+  await server.ok("touch", "-c", "/not-made");
+  assert.equal((await server.client("stat", "/not-made")).code, 1);
+  await server.ok("truncate", "-s", "1M", "/new");
+  await server.ok("truncate", "-s", "-1K", "/new", "/made");
+  assert.equal((await show("/new")).size, 1023 * 1024);
+  await server.ok("truncate", "-s", "3", "/d/f");
+  assert.equal(await server.ok("cat", "/d/f"), "123");
+  for (const args of [["chmod", "u+q", "/d"], ["chown", "root", "/d"]]) {
+    assert.equal((await server.client(...args)).code, 2);
+  }
+});
 
 Deno.test("commands say what is wrong with the connection", async () => {
   const none = await nextfs(["ls"]);
@@ -208,20 +205,22 @@ Deno.test("commands say what is wrong with the connection", async () => {
   assert.match(wrong.stderr, /expected unix:PATH/);
 });
 
-Deno.test("a reader that goes away ends a command quietly", () =>
-  withFiles({ "big": "line\n".repeat(1_000_000) }, async (server) => {
-    const root = new URL("../../", import.meta.url).pathname;
-    const { code, stdout, stderr } = await run(
-      "bash",
-      "-c",
-      'set -o pipefail; "$@" | head -n 1',
-      "bash",
-      ...[Deno.execPath(), "run", "-q", `--config=${root}deno.json`],
-      ...["-P=nextfs", `${root}main.ts`, "cat", "/big"],
-      ...["--connect", server.endpoint],
-    );
-    assert.deepEqual([code, stdout, stderr], [141, "line\n", ""]);
-  }));
+testServed("a reader that goes away ends a command quietly", {
+  files: { "big": "line\n".repeat(1_000_000) },
+  kinds: [PLAIN],
+}, async (server) => {
+  const root = new URL("../../", import.meta.url).pathname;
+  const { code, stdout, stderr } = await run(
+    "bash",
+    "-c",
+    'set -o pipefail; "$@" | head -n 1',
+    "bash",
+    ...[Deno.execPath(), "run", "-q", `--config=${root}deno.json`],
+    ...["-P=nextfs", `${root}main.ts`, "cat", "/big"],
+    ...["--connect", server.endpoint],
+  );
+  assert.deepEqual([code, stdout, stderr], [141, "line\n", ""]);
+});
 
 Deno.test("every command has a help with an example", async () => {
   const help = await ok(["--help"]);

@@ -142,12 +142,16 @@ export async function startServer(
   };
 }
 
-/** Serves `image` while `visit` runs, and stops the server afterwards. */
+/**
+ * Serves a volume or an image while `visit` runs, and stops the server
+ * afterwards.
+ */
 export async function withServer(
-  image: string,
+  path: string,
   visit: (server: Serving) => Promise<void>,
+  flags: readonly string[] = [],
 ): Promise<void> {
-  const server = await startServer([image]);
+  const server = await startServer([...flags, path]);
   let stopped: { code: number } | undefined;
   try {
     await visit(server);
