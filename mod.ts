@@ -15,6 +15,22 @@
  * await fs.close();
  * ```
  *
+ * @example A volume that `nextfs init --keyfile vault.key vault` has made
+ * ```ts
+ * import { Filesystem, openVolume, Paths } from "./mod.ts";
+ *
+ * const volume = await openVolume("vault", {
+ *   secret: () =>
+ *     Promise.resolve({
+ *       kind: "keyfile",
+ *       bytes: Deno.readFileSync("vault.key"),
+ *     }),
+ * });
+ * const fs = Filesystem.open(volume.device);
+ * new Paths(fs).writeFile("/secret", "nobody below can read or change this");
+ * await fs.close();
+ * ```
+ *
  * @module
  */
 

@@ -14,7 +14,29 @@ export {
   type CryptOptions,
 } from "./crypt.ts";
 export * from "./faulty.ts";
+export type { ByteFile } from "./byte_file.ts";
+export {
+  type BlockHash,
+  createHmac,
+  createPlainHash,
+  DIGEST_BYTES,
+  HASH_ALGORITHMS,
+  type HashAlgorithm,
+} from "./hmac.ts";
+export type {
+  HashedRun,
+  HashSettings,
+  LeafHasher,
+  LeafHasherOptions,
+  LeafRun,
+} from "./leaf_hashing.ts";
 export * from "./memory.ts";
+export { MemoryFile } from "./memory_file.ts";
+export type {
+  MerkleTree,
+  MerkleTreeOptions,
+  MerkleTreeStatistics,
+} from "./merkle_tree.ts";
 export { OverlayDevice } from "./overlay.ts";
 export {
   HostFile,
@@ -22,3 +44,16 @@ export {
   InUseError,
   StdDevice,
 } from "./std.ts";
+export type { TreeLayout } from "./tree_layout.ts";
+export type { TrustedState } from "./trusted_state.ts";
+export {
+  openOriginalVerity,
+  openPagedVerity,
+  pagedTreeBytes,
+  VerityDevice,
+  type VerityOptions,
+  type VerityReports,
+  type VerityState,
+  type VerityStatistics,
+} from "./verity.ts";
+export * from "./volume/mod.ts";

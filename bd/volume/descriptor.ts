@@ -40,7 +40,7 @@ export const BLOCK_COUNT_MAX = 2 ** 32 - 1;
 export type DeviceKind = (typeof DEVICES)[number];
 
 /** What every descriptor says. */
-interface Common {
+export interface DescriptorBase {
   /** Version of the format. */
   readonly nextfs: typeof FORMAT;
   /** The volume's own number: a UUID. */
@@ -52,13 +52,13 @@ interface Common {
 }
 
 /** The descriptor of a volume without a key. */
-export interface PlainDescriptor extends Common {
+export interface PlainDescriptor extends DescriptorBase {
   /** Kind of its device. */
   readonly device: "std";
 }
 
 /** The descriptor of a volume with a key. */
-export interface KeyedDescriptor extends Common {
+export interface KeyedDescriptor extends DescriptorBase {
   /** Kind of its device. */
   readonly device: Exclude<DeviceKind, "std">;
   /** What opens it, in ascending order of their numbers. */

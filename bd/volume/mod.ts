@@ -8,7 +8,9 @@ export {
   KEY_FILE_BYTES_MIN,
   KEY_SLOTS_MAX,
   type KeySlot,
+  type KeySlotOptions,
   type Secret,
+  SECRET_KINDS,
   type SecretKind,
   WrongKeyError,
 } from "../keys/key_slot.ts";
@@ -29,14 +31,19 @@ export {
   BLOCK_COUNT_MAX,
   BLOCK_SIZES,
   type Descriptor,
+  type DescriptorBase,
   type DeviceKind,
   DEVICES,
+  FORMAT,
   hasKey,
   hasTree,
   isEncrypted,
   type KeyedDescriptor,
+  type PlainDescriptor,
 } from "./descriptor.ts";
-export { isVolume } from "./directory.ts";
+export type { Anchor, AnchorChanges, AnchorState } from "./anchor.ts";
+export type { DeviceOptions } from "./assemble.ts";
+export { isVolume, VOLUME_FILES, type VolumeFile } from "./directory.ts";
 export {
   KeySlotError,
   NotAVolumeError,
