@@ -9,6 +9,7 @@
  */
 
 import { type BlockDevice, checkRange, DeviceError } from "./block_device.ts";
+import { isZero } from "./bytes.ts";
 
 /** Memory is taken in slabs of this many blocks. */
 const SLAB_BLOCKS = 64;
@@ -120,15 +121,4 @@ export class MemoryDevice implements BlockDevice {
       done = end;
     }
   }
-}
-
-/** Whether all of `piece` is zeros; whole blocks, so whole 32-bit words. */
-function isZero(piece: Uint8Array): boolean {
-  const { buffer, byteOffset, length } = piece;
-  if (byteOffset % 4 !== 0) return piece.every((byte) => byte === 0);
-  const words = new Uint32Array(buffer, byteOffset, length / 4);
-  for (let i = 0; i < words.length; i++) {
-    if (words[i] !== 0) return false;
-  }
-  return true;
 }

@@ -18,6 +18,7 @@ import {
   DeviceError,
   IntegrityError,
 } from "./block_device.ts";
+import { isEqual } from "./bytes.ts";
 import type { ByteFile } from "./byte_file.ts";
 import {
   type BlockHash,
@@ -337,10 +338,6 @@ export class VerityDevice implements BlockDevice {
     }
     return error;
   }
-}
-
-function isEqual(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
 /** What both kinds of verified devices need. */

@@ -16,6 +16,7 @@ import {
   type AesProvider,
   type UnitCipher,
 } from "./aes.ts";
+import { isEqual } from "./bytes.ts";
 import { DeviceError } from "./block_device.ts";
 import {
   type BlockMode,
@@ -186,10 +187,4 @@ export class XtsMode implements BlockMode {
     this.#cipher.encryptTweaks(first, count * GROUP_BLOCKS);
     for (let i = 0; i < count; i++) this.#groups[slot + i] = group + i;
   }
-}
-
-function isEqual(a: Uint8Array, b: Uint8Array): boolean {
-  let difference = 0;
-  for (let i = 0; i < a.length; i++) difference |= a[i] ^ b[i];
-  return difference === 0;
 }

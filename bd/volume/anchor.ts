@@ -16,8 +16,8 @@
  * @module
  */
 
-import { timingSafeEqual } from "node:crypto";
 import { DeviceError } from "../block_device.ts";
+import { isEqual } from "../bytes.ts";
 import type { ByteFile } from "../byte_file.ts";
 import { type BlockHash, createHmac } from "../hmac.ts";
 import { VolumeIntegrityError } from "./errors.ts";
@@ -152,10 +152,10 @@ export function decodeAnchor(
   mac: BlockHash | null,
 ): AnchorState | null {
   const slot = new Slot(bytes);
-  if (mac && !timingSafeEqual(mac.hash(slot.signed), slot.get("mac"))) {
+  if (mac && !isEqual(mac.hash(slot.signed), slot.get("mac"))) {
     return null;
   }
-  if (!equal(slot.get("magic"), MAGIC)) return null;
+  if (!isEqual(slot.get("magic"), MAGIC)) return null;
   if (slot.number("version") !== VERSION) return null;
   const state = {
     blockSize: slot.number("blockSize"),
@@ -284,8 +284,4 @@ export class Anchor {
     this.#mac.wipe();
     this.#file.close();
   }
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

@@ -6,6 +6,7 @@
  */
 
 import { IntegrityError } from "../block_device.ts";
+import { isEqual, isZero } from "../bytes.ts";
 import type { OpenedVolume } from "./volume.ts";
 
 /** Bytes that are read and written at a time. */
@@ -139,22 +140,4 @@ class Copy {
       throw new TargetDamagedError(error.message, { cause: error });
     }
   }
-}
-
-/** Blocks are of whole 32-bit words, and begin at one in their buffers. */
-function words(bytes: Uint8Array): Uint32Array {
-  return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
-}
-
-function isZero(bytes: Uint8Array): boolean {
-  const value = words(bytes);
-  for (let i = 0; i < value.length; i++) if (value[i] !== 0) return false;
-  return true;
-}
-
-function isEqual(a: Uint8Array, b: Uint8Array): boolean {
-  const left = words(a);
-  const right = words(b);
-  for (let i = 0; i < left.length; i++) if (left[i] !== right[i]) return false;
-  return true;
 }

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { timingSafeEqual } from "node:crypto";
+import { isEqual } from "../bytes.ts";
 import { createHmac, createPlainHash } from "../hmac.ts";
 import {
   FieldError,
@@ -184,7 +184,7 @@ export function verifyDescriptor(
   key: Uint8Array,
 ): void {
   const expected = macOf({ ...descriptor, mac: undefined }, key);
-  if (timingSafeEqual(expected, Uint8Array.fromHex(descriptor.mac))) return;
+  if (isEqual(expected, Uint8Array.fromHex(descriptor.mac))) return;
   throw new VolumeIntegrityError(
     "the descriptor is not authentic: it was changed",
   );

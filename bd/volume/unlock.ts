@@ -5,7 +5,7 @@
  * @module
  */
 
-import { timingSafeEqual } from "node:crypto";
+import { isEqual } from "../bytes.ts";
 import {
   type KeySlot,
   openKeySlot,
@@ -91,7 +91,7 @@ export function checkAnchor(
 ): void {
   const isSame = state.blockSize === descriptor.blockSize &&
     state.leafCount === descriptor.blockCount &&
-    timingSafeEqual(state.id, uuidBytes(descriptor.id));
+    isEqual(state.id, uuidBytes(descriptor.id));
   if (!isSame) {
     throw new VolumeIntegrityError("the anchor is another volume's");
   }
@@ -102,9 +102,9 @@ export function checkAnchor(
     );
   }
   const digest = descriptorDigest(descriptor);
-  if (timingSafeEqual(digest, state.descriptor)) return;
+  if (isEqual(digest, state.descriptor)) return;
   // A change of the descriptor was cut short when it was in place already.
-  if (timingSafeEqual(digest, state.nextDescriptor)) return;
+  if (isEqual(digest, state.nextDescriptor)) return;
   throw new VolumeIntegrityError(
     "the descriptor is not the present one: an old copy was put back",
   );
