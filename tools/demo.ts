@@ -5,7 +5,7 @@
  * @module
  */
 
-import { errnoOf } from "./errors.ts";
+import { exists } from "../bd/volume/files.ts";
 import { type HostNode, hostNode, walkHostTree } from "./host_tree.ts";
 import { initDefaults, initFromTree } from "./init.ts";
 
@@ -81,14 +81,4 @@ function projectTree(): HostNode {
     .filter((name) => exists(`${path}/${name}`))
     .map((name) => ({ ...walkHostTree(`${path}/${name}`), name }));
   return root;
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return false;
-    throw error;
-  }
 }

@@ -56,7 +56,8 @@ export class Progress implements Disposable {
   constructor(total: number, command: string = "makefs") {
     this.#total = total;
     this.#command = command;
-    this.#terminal = Deno.stderr.isTerminal();
+    // Of nothing, there is no part to show.
+    this.#terminal = total > 0 && Deno.stderr.isTerminal();
     this.#next = this.#began + INTERVAL_MS;
   }
 
