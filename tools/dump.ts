@@ -59,13 +59,7 @@ export const dump: Command = command({
     }
     checkTarget(target, values.force);
     checkApart(target, path, values);
-    let isOpening = true;
-    const opened = await openDevice(path, values, {
-      readOnly: true,
-      // What fails later is what the command is about to report.
-      log: (line) => isOpening && warn(line),
-    });
-    isOpening = false;
+    const opened = await openDevice(path, values, { readOnly: true, warn });
     try {
       await dumpDevice(path, target, { ...values, opened });
     } finally {

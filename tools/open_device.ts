@@ -21,12 +21,19 @@ import {
   openVolume,
   VolumeIntegrityError,
 } from "../bd/volume/mod.ts";
-import { Filesystem, type FilesystemOptions, FsError } from "../fs/mod.ts";
+import {
+  Filesystem,
+  type FilesystemOptions,
+  FsError,
+  probeBlockSize,
+} from "../fs/mod.ts";
 import { option, setting, size, text, type Values } from "./cli.ts";
 import { errnoOf, NoVolumeError, PathError, UsageError } from "./errors.ts";
 import { readSecret as readOriginalSecret } from "./secret.ts";
 import { isSecretNamed, readSecret, secretName, UNLOCK } from "./unlock.ts";
 
+/** Bytes at the start of a device that tell what is on it: one large block. */
+const HEAD_BYTES = 4096;
 /** Least memory for tree nodes. */
 const TREE_CACHE_MIN = 64 << 10;
 
@@ -81,8 +88,10 @@ export type DeviceValues = Values<typeof DEVICE_FLAGS>;
 export interface OpenDeviceOptions {
   /** Refuse changes. */
   readOnly: boolean;
-  /** Takes warnings, and a line for each block that fails. */
-  log: (message: string) => void;
+  /** Takes what the user should know of it, as it is opened. */
+  warn: (message: string) => void;
+  /** Takes a line for each block that fails later; nobody if absent. */
+  badBlock?: (message: string) => void;
 }
 
 /** A device that was opened. */
@@ -122,7 +131,7 @@ export async function openDevice(
     readOnly: options.readOnly,
     treeCache: values["tree-cache"],
     secret: () => readSecret(values, { prompt: `Passphrase of ${path}: ` }),
-    log: options.log,
+    log: options.badBlock,
   });
   const { descriptor, device, verity } = volume;
   if (!hasKey(descriptor)) {
@@ -133,7 +142,7 @@ export async function openDevice(
       throw error;
     }
     // Who expected to be asked for a passphrase should wonder.
-    options.log(`${path}: its device is bd-std: it has no key, and is plain`);
+    options.warn(`${path}: its device is bd-std: it has no key, and is plain`);
   }
   return { device, verity, keepsState: true };
 }
@@ -157,7 +166,7 @@ async function openImage(
   values: DeviceValues,
   options: OpenDeviceOptions,
 ): Promise<OpenedDevice> {
-  const warn = options.log;
+  const { warn, badBlock = (): void => {} } = options;
   if (values["block-device"] === undefined) refuseKeyless(path, values);
   else if (isSecretNamed(values)) {
     throw new UsageError(
@@ -179,7 +188,7 @@ async function openImage(
       readOnly: options.readOnly,
       treeCache: values["tree-cache"],
       rootFile: values["root-file"],
-      log: options.log,
+      log: badBlock,
     });
     for (const warning of warnings) warn(warning);
     if (verity && !options.readOnly && !isRootKept(values)) {
@@ -218,15 +227,17 @@ export async function openFilesystem(
   options: OpenDeviceOptions & FilesystemOptions,
 ): Promise<OpenedFilesystem> {
   // If the filesystem cannot be opened, the error says why, and says it alone.
-  let isOpening = false;
-  const log = (line: string): void => isOpening ? undefined : options.log(line);
-  const opened = await openDevice(path, values, { ...options, log });
+  let isOpen = false;
+  const opened = await openDevice(path, values, {
+    ...options,
+    badBlock: (line) => isOpen ? options.badBlock?.(line) : undefined,
+  });
   try {
-    isOpening = true;
+    checkBlockSize(opened);
     const filesystem = Filesystem.open(opened.device, options);
-    isOpening = false;
+    isOpen = true;
     for (const warning of filesystem.warnings) {
-      options.log(`${path}: ${warning}`);
+      options.warn(`${path}: ${warning}`);
     }
     // Opening marks the volume as open. Until that is durable, image and tree
     // do not agree, and a process that is killed would leave them so.
@@ -236,6 +247,23 @@ export async function openFilesystem(
     opened.device.close();
     throw new PathError(path, error);
   }
+}
+
+/**
+ * Throws if the blocks of a verified image are not those of its tree: then
+ * neither of the two is damaged, and the tree is of no use.
+ */
+function checkBlockSize({ device, verity }: OpenedDevice): void {
+  if (!verity) return;
+  const head = new Uint8Array(HEAD_BYTES);
+  device.read(0, head);
+  const blockSize = probeBlockSize(head);
+  if (blockSize === device.blockSize) return;
+  throw new Error(
+    `its blocks have ${blockSize} bytes, and its tree is over blocks of ` +
+      `${device.blockSize}: make another tree by ` +
+      `'nextfs makemerkle -b ${blockSize}'`,
+  );
 }
 
 /** An error of opening `path`, as the user should see it. */

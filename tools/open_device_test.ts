@@ -5,7 +5,7 @@ import { defaults } from "./cli.ts";
 import { UsageError } from "./errors.ts";
 import { DEVICE_FLAGS, type DeviceValues, openDevice } from "./open_device.ts";
 
-const OPTIONS = { readOnly: true, log: (): void => {} };
+const OPTIONS = { readOnly: true, warn: (): void => {} };
 
 Deno.test("a key that is given for an image is refused", () =>
   withTempDir(async (dir) => {

@@ -100,7 +100,8 @@ export const serve: Command = command({
       {
         readOnly: values["read-only"],
         cacheSize: values["cache-size"],
-        log: log.line,
+        warn: log.line,
+        badBlock: log.line,
       },
     );
     giveBackSecretPlaces();

@@ -42,13 +42,10 @@ export const verify: Command = command({
   ],
   example: "nextfs verify --keyfile vault.key vault",
   async run(values, [path]): Promise<void> {
-    let isOpening = true;
     const { device, verity } = await openDevice(path, values, {
       readOnly: true,
-      // What fails later is what the command is about to report.
-      log: (line) => isOpening && console.error(`nextfs verify: ${line}`),
+      warn: (line) => console.error(`nextfs verify: ${line}`),
     });
-    isOpening = false;
     try {
       if (!verity) throw noTree(path);
       const findings = await examine(verity, device);

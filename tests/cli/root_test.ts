@@ -99,3 +99,16 @@ Deno.test("a root file without a tree is refused, for it protects nothing", () =
       assert.match(stderr, /--root-file is for images with a hash tree/);
     }
   }));
+
+Deno.test("a tree over blocks of another size is told from damage", () =>
+  withTempDir(async (dir) => {
+    const [image, tree] = [`${dir}/x.img`, `${dir}/x.tree`];
+    const root = `${dir}/x.root`;
+    await ok(["makefs", "-b", "1024", "-s", "4M", image]);
+    await ok(["makemerkle", "--root-file", root, image, tree]);
+    const device = ["-b", `bdverity:${tree}::file=${root}`];
+    await ok(["verify", ...device, image]);
+    const { code, stderr } = await nextfs(["serve", ...device, image]);
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /make another tree by 'nextfs makemerkle -b 1024'/);
+  }));
