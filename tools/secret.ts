@@ -10,11 +10,11 @@
 
 import { closeSync, openSync, readSync } from "node:fs";
 import { SECRET_PLACES } from "../bd/original/device_spec.ts";
-import { errnoOf, errorText, UsageError } from "./errors.ts";
+import { errorText, UsageError } from "./errors.ts";
+import { readBounded, withoutNewline } from "./read_bounded.ts";
 
 /** Longest secret that is read from a place, in bytes. */
 const SECRET_MAX = 64 << 10;
-const NEWLINE = 0x0a;
 
 /** Where a secret comes from. */
 export type SecretSource =
@@ -102,7 +102,7 @@ function fromSource(
       return new TextEncoder().encode(source.text);
     case "env": {
       const value = fromEnvironment(source.name, what);
-      return withoutNewline(new TextEncoder().encode(value), what);
+      return checked(new TextEncoder().encode(value), what);
     }
     case "file":
       return fromPlace(what, source.path, () => readFile(source.path));
@@ -139,18 +139,15 @@ function fromPlace(
   } catch (error) {
     throw new UsageError(`${what}: ${where}: ${errorText(error)}`);
   }
-  return withoutNewline(bytes, `${what}: ${where}`);
+  return checked(bytes, `${what}: ${where}`);
 }
 
-function withoutNewline(bytes: Uint8Array, what: string): Uint8Array {
+function checked(bytes: Uint8Array, what: string): Uint8Array {
   if (bytes.length > SECRET_MAX) {
     bytes.fill(0);
     throw new UsageError(`${what}: longer than ${SECRET_MAX} bytes`);
   }
-  const end = bytes.at(-1) === NEWLINE ? bytes.length - 1 : bytes.length;
-  const secret = bytes.slice(0, end);
-  bytes.fill(0);
-  return secret;
+  return withoutNewline(bytes);
 }
 
 function readFile(path: string): Uint8Array {
@@ -183,24 +180,8 @@ function readDescriptor(descriptor: number): Uint8Array {
 
 /** All that can be read, up to one byte more than is allowed. */
 function readToEnd(descriptor: number): Uint8Array {
-  const buffer = new Uint8Array(SECRET_MAX + 1);
-  let length = 0;
-  while (length < buffer.length) {
-    let count: number;
-    try {
-      count = readSync(
-        descriptor,
-        buffer,
-        length,
-        buffer.length - length,
-        null,
-      );
-    } catch (error) {
-      if (errnoOf(error) === "EINTR") continue;
-      throw error;
-    }
-    if (count === 0) break;
-    length += count;
-  }
-  return buffer.subarray(0, length);
+  return readBounded(
+    (into) => readSync(descriptor, into, 0, into.length, null),
+    SECRET_MAX + 1,
+  );
 }

@@ -11,6 +11,7 @@ import {
 } from "../rpc/mod.ts";
 import { type Flag, option, text, type Values } from "./cli.ts";
 import { errorText, UsageError } from "./errors.ts";
+import { readBounded } from "./read_bounded.ts";
 
 /** The flag of a file. */
 type FileFlag = Flag<string | undefined>;
@@ -93,15 +94,9 @@ const PEM_MAX = 1 << 20;
 function readPem(path: string): string {
   // Not readTextFile(): what a wrong path leads to may have no end.
   using file = Deno.openSync(path);
-  const buffer = new Uint8Array(PEM_MAX + 1);
-  let length = 0;
-  while (length < buffer.length) {
-    const count = file.readSync(buffer.subarray(length));
-    if (count === null) break;
-    length += count;
-  }
-  if (length > PEM_MAX) throw new Error(`longer than ${PEM_MAX} bytes`);
-  return new TextDecoder().decode(buffer.subarray(0, length));
+  const bytes = readBounded((into) => file.readSync(into), PEM_MAX + 1);
+  if (bytes.length > PEM_MAX) throw new Error(`longer than ${PEM_MAX} bytes`);
+  return new TextDecoder().decode(bytes);
 }
 
 function unusable(flag: string, path = "", reason: unknown): Error {

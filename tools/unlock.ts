@@ -16,11 +16,14 @@ import {
 import { type Flag, integer, list, option, text, type Values } from "./cli.ts";
 import { errorText, UsageError } from "./errors.ts";
 import { PASSPHRASE_BYTES_MAX, promptSecret } from "./prompt.ts";
+import { readBounded, withoutNewline } from "./read_bounded.ts";
 
 /** The variable that names a file with the passphrase. */
 const PASSFILE_VARIABLE = "NEXTFS_PASSFILE";
 /** Largest key file, in bytes. */
 const KEY_FILE_BYTES_MAX = PASSPHRASE_BYTES_MAX;
+/** Bytes that are read of either: one more, and a newline. */
+const READ_MAX = PASSPHRASE_BYTES_MAX + 2;
 const STDIN = "-";
 
 /** The flags of commands that open a volume. */
@@ -197,9 +200,7 @@ function readKeyFile(path: string): Secret {
 
 /** Without one newline at its end; neither empty nor too long. */
 function checkPassphrase(bytes: Uint8Array, where: string): Uint8Array {
-  const end = bytes.at(-1) === 0x0a ? bytes.length - 1 : bytes.length;
-  const passphrase = bytes.slice(0, end);
-  bytes.fill(0);
+  const passphrase = withoutNewline(bytes);
   if (passphrase.length === 0) throw new UsageError(`${where}: it is empty`);
   if (passphrase.length <= PASSPHRASE_BYTES_MAX) return passphrase;
   passphrase.fill(0);
@@ -211,27 +212,13 @@ function checkPassphrase(bytes: Uint8Array, where: string): Uint8Array {
 /** The bytes at `path`, or more than may be if there are too many. */
 function readPlace(path: string, where: string): Uint8Array {
   try {
-    if (path === STDIN) return readAll((into) => Deno.stdin.readSync(into));
+    if (path === STDIN) {
+      return readBounded((into) => Deno.stdin.readSync(into), READ_MAX);
+    }
     using file = Deno.openSync(path);
-    return readAll((into) => file.readSync(into));
+    return readBounded((into) => file.readSync(into), READ_MAX);
   } catch (error) {
     throw new UsageError(`${where}: ${errorText(error)}`);
-  }
-}
-
-/** Reads up to its end, or a little more than may be. */
-function readAll(readSync: (into: Uint8Array) => number | null): Uint8Array {
-  const bytes = new Uint8Array(PASSPHRASE_BYTES_MAX + 2);
-  try {
-    let length = 0;
-    while (length < bytes.length) {
-      const count = readSync(bytes.subarray(length));
-      if (count === null || count === 0) break;
-      length += count;
-    }
-    return bytes.slice(0, length);
-  } finally {
-    bytes.fill(0);
   }
 }
 
