@@ -27,6 +27,7 @@ import {
   DeviceError,
   type DeviceErrorCode,
 } from "./block_device.ts";
+import type { ByteFile } from "./byte_file.ts";
 
 /** How a host file is to be opened. */
 export interface HostFileOptions {
@@ -60,7 +61,7 @@ export function releaseLock(lock: Deno.FsFile): void {
 }
 
 /** A host file, open and locked against other users. */
-export class HostFile {
+export class HostFile implements ByteFile {
   /** Where it is. */
   readonly path: string;
   /** Size in bytes when it was opened. */
@@ -234,10 +235,10 @@ export class StdDevice implements BlockDevice {
   readonly blockCount: number;
   /** True if writes are refused. */
   readonly readOnly: boolean;
-  readonly #file: HostFile;
+  readonly #file: ByteFile;
 
   /** Makes a device of `file`, whose closing becomes the device's business. */
-  constructor(file: HostFile, blockSize: number) {
+  constructor(file: ByteFile, blockSize: number) {
     this.#file = file;
     this.blockSize = blockSize;
     this.blockCount = Math.floor(file.size / blockSize);

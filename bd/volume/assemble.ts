@@ -5,6 +5,7 @@
  */
 
 import { type BlockDevice, DeviceError } from "../block_device.ts";
+import type { ByteFile } from "../byte_file.ts";
 import { CryptDevice } from "../crypt.ts";
 import { hostError } from "../host_error.ts";
 import { HostFile, InUseError, StdDevice } from "../std.ts";
@@ -39,6 +40,11 @@ export interface DeviceOptions {
   log?: (message: string) => void;
   /** Open a copy that is being made, too, which is no volume to others. */
   copying?: boolean;
+  /**
+   * Puts a layer between the volume and each of its files, whose closing
+   * becomes the layer's business; the file itself if absent.
+   */
+  wrap?: (file: ByteFile, name: VolumeFile) => ByteFile;
 }
 
 /** The layers of a volume. */
@@ -131,8 +137,9 @@ class Builder {
   }
 
   /** Opens one of the files, which must have `byteLength` bytes, if given. */
-  #file(name: VolumeFile, byteLength?: number): HostFile {
-    const file = openFile(this.#directory, name, this.#options);
+  #file(name: VolumeFile, byteLength?: number): ByteFile {
+    const host = openFile(this.#directory, name, this.#options);
+    const file = this.#options.wrap?.(host, name) ?? host;
     this.#stack.adopt(file, (one) => one.close());
     if (byteLength !== undefined && file.size !== byteLength) {
       throw new VolumeIntegrityError(
