@@ -19,6 +19,11 @@ export interface BlockDevice {
   readonly blockCount: number;
   /** True if writes are refused. */
   readonly readOnly: boolean;
+  /**
+   * The most blocks that may be written between two flushes, on a device on
+   * which these take effect as a whole or not at all. Absent on others.
+   */
+  readonly commitBlocksMax?: number;
 
   /**
    * Reads `into.length / blockSize` consecutive blocks, the first being

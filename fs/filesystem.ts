@@ -356,6 +356,15 @@ export class Filesystem {
     if (inode.links === 0 && !this.readOnly) finishLater(this.#volume, ino);
   }
 
+  /**
+   * Null if a change may be begun at once. Otherwise what has been changed is
+   * about to be as much as one commit can hold: resolves when there is room.
+   * Never rejects.
+   */
+  room(): Promise<void> | null {
+    return null;
+  }
+
   /** Resolves when every call that returned is on stable storage. */
   async sync(): Promise<void> {
     this.#begin();
