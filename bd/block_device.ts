@@ -49,6 +49,12 @@ export interface BlockDevice {
   /** Resolves when every write made so far is on stable storage. */
   flush(): Promise<void>;
 
+  /**
+   * Brings what was flushed to where it belongs in the end, and makes that
+   * stable: for who ends in good order. Absent where it is there already.
+   */
+  settle?(): Promise<void>;
+
   /** Gives up the device without flushing. Calling it again does nothing. */
   close(): void;
 }

@@ -15,6 +15,8 @@ export class BorrowedDevice implements BlockDevice {
   readonly blockCount: number;
   /** True if the next device is read-only. */
   readonly readOnly: boolean;
+  /** That of the next device; see {@link BlockDevice.commitBlocksMax}. */
+  readonly commitBlocksMax?: number;
   readonly #next: BlockDevice;
   #closed = false;
 
@@ -24,6 +26,7 @@ export class BorrowedDevice implements BlockDevice {
     this.blockSize = next.blockSize;
     this.blockCount = next.blockCount;
     this.readOnly = next.readOnly;
+    this.commitBlocksMax = next.commitBlocksMax;
   }
 
   /** Reads blocks; see {@link BlockDevice.read}. */

@@ -11,6 +11,11 @@ export interface ByteFile {
   readonly size: number;
   /** True if writes are refused. */
   readonly readOnly: boolean;
+  /**
+   * True if small writes cost next to nothing here: whoever knows what has
+   * changed writes only that. Absent where long writes are as cheap.
+   */
+  readonly takesParts?: boolean;
 
   /**
    * Reads `into.length` bytes from byte `position` on, all of them. Throws

@@ -6,52 +6,58 @@
  * - A block is dirtied only between {@link BlockCache.begin} and
  *   {@link BlockCache.commit} or {@link BlockCache.rollback}; a roll-back
  *   restores every block touched since `begin` to its previous bytes.
- * - A view of a block stays valid until the next
- *   {@link BlockCache.safePoint}, or until the block is replaced or discarded,
- *   or the transaction ends: only then may its memory hold another block.
+ * - A view of a block stays valid until the next safe point, or until the
+ *   block is replaced or discarded, or the transaction ends: only then may its
+ *   memory hold another block. {@link BlockCache.safePoint} is one, and so is
+ *   every call that writes to the device: these come between operations only.
+ *   Whether a view from {@link BlockCache.read} shows what `modify` does later
+ *   is undefined.
+ * - A dirty block is in the present set, which grows, or in the frozen one,
+ *   which is on its way to the device, or in both, in two versions. There is
+ *   one frozen set at a time: {@link BlockCache.freeze} makes it of the
+ *   present one once the last is done.
+ * - The bytes of a frozen block never change. Whatever changes the block makes
+ *   a new entry for it; the frozen entry is then its set's alone, and its
+ *   memory is recycled once it is written.
+ * - A block is read from its entry, else from the frozen set, else from the
+ *   device: a version that is not on the device yet is never missed.
  * - A dirty block is never dropped, only written back; and never written back
  *   in the middle of an operation.
- * - Beyond the configured size the cache holds only what one operation
- *   touches. Memory is taken in slabs and recycled: a fresh 4 KiB array costs
- *   more time than the copy into it.
- *
- * Eviction is the clock algorithm (Corbató, "A Paging Experiment with the
- * Multics System", 1969): a block survives if it was used since the hand last
- * came by.
+ * - On the clock are the clean blocks, and no others.
+ * - Beyond the configured size, frozen versions included, the cache holds only
+ *   what one operation touches, and dirty blocks that nobody wrote back.
  *
  * @module
  */
 
 import { type BlockDevice, checkRange } from "./block_device.ts";
+import { Clock, type ClockEntry } from "./_clock.ts";
+import { Frames, RUN_BYTES_MAX } from "./_frames.ts";
+import { FrozenSet } from "./_frozen_set.ts";
 
-/** Bytes of one write to the device at most. */
-const WRITE_RUN_MAX = 1 << 20;
-/** Blocks in a slab of memory. */
-const SLAB_BLOCKS = 64;
 /** Least number of blocks a cache holds. */
 const CAPACITY_MIN = 16;
+/** The number of no set: that of a clean block. */
+const CLEAN = 0;
 
-/** A cached block. */
-interface Entry {
-  block: number;
+/** One version of a block in memory. */
+interface Entry extends ClockEntry {
+  readonly block: number;
   data: Uint8Array;
-  dirty: boolean;
-  /** Used since the clock's hand came by. */
-  referenced: boolean;
-  /** Operation that last used it; the current one's blocks stay. */
-  epoch: number;
+  /** Number of the set of dirty blocks that holds it, or {@link CLEAN}. */
+  dirtyIn: number;
+  /** Whether it is what the cache shows for the block. */
+  cached: boolean;
   /** Transaction that has saved the previous contents. */
   transaction: number;
-  /** Place on the clock, or -1 for a block that was discarded. */
-  slot: number;
 }
 
 /** How to put back one block as it was before the transaction. */
 interface Undo {
   entry: Entry;
-  /** Previous contents, or null if the block was not cached. */
+  /** Previous contents, or null if the entry is new. */
   data: Uint8Array | null;
-  dirty: boolean;
+  dirtyIn: number;
 }
 
 /** Counts since the cache was made. */
@@ -71,14 +77,14 @@ export class BlockCache {
   readonly #device: BlockDevice;
   readonly #capacity: number;
   readonly #entries: Map<number, Entry> = new Map();
-  readonly #clock: Entry[] = [];
-  readonly #dirty: Set<Entry> = new Set();
-  readonly #free: Uint8Array[] = [];
+  readonly #clock: Clock<Entry> = new Clock();
+  readonly #frames: Frames;
+  readonly #frozen: FrozenSet<Entry>;
   readonly #undo: Undo[] = [];
-  #staging: Uint8Array | null = null;
-  #hand = 0;
+  /** The present set of dirty blocks, and its number. */
+  #dirty: Map<number, Entry> = new Map();
+  #present = CLEAN + 1;
   #epoch = 1;
-  #stuckEpoch = 0;
   #transaction = 0;
   #open = false;
 
@@ -89,14 +95,27 @@ export class BlockCache {
       CAPACITY_MIN,
       Math.floor(bytes / device.blockSize),
     );
+    this.#frames = new Frames(device.blockSize, this.#capacity);
+    this.#frozen = new FrozenSet(device, {
+      frames: this.#frames,
+      written: (entry: Entry) => this.#written(entry),
+    });
   }
 
-  /** Number of blocks that differ from the device's. */
+  /** Number of blocks in the present set of dirty blocks. */
   get dirtyCount(): number {
     return this.#dirty.size;
   }
 
-  /** True if the dirty blocks should be written back before more are made. */
+  /** Number of blocks of the frozen set that have not been written. */
+  get frozenCount(): number {
+    return this.#frozen.size;
+  }
+
+  /**
+   * True if the present set of dirty blocks fills half the cache: on a device
+   * whose writes are not atomic, it should be written back before it grows.
+   */
   get overDirtyLimit(): boolean {
     return this.#dirty.size > this.#capacity / 2;
   }
@@ -121,16 +140,16 @@ export class BlockCache {
     const size = this.#device.blockSize;
     const end = block + count;
     while (block < end) {
-      if (this.#entries.has(block)) {
+      if (this.#isInMemory(block)) {
         block++;
         continue;
       }
       let run = 1;
       while (
-        block + run < end && run < WRITE_RUN_MAX / size &&
-        !this.#entries.has(block + run)
+        block + run < end && run < RUN_BYTES_MAX / size &&
+        !this.#isInMemory(block + run)
       ) run++;
-      const staging = this.#stage(run * size);
+      const staging = this.#frames.stage(run * size);
       this.#device.read(block, staging);
       for (let i = 0; i < run; i++) {
         const entry = this.#insert(block + i);
@@ -145,13 +164,18 @@ export class BlockCache {
   modify(block: number): Uint8Array {
     this.#checkOpen();
     const entry = this.#entries.get(block) ?? this.#load(block);
+    entry.referenced = true;
     entry.epoch = this.#epoch;
-    if (entry.transaction !== this.#transaction) {
-      const copy = this.#frame();
-      copy.set(entry.data);
-      this.#save(entry, copy);
+    if (this.#isWritable(entry)) return entry.data;
+    if (this.#isFrozen(entry)) {
+      const successor = this.#supersede(entry).data;
+      successor.set(entry.data);
+      return successor;
     }
-    return this.#touch(entry);
+    const previous = this.#frame();
+    previous.set(entry.data);
+    this.#save(entry, previous);
+    return this.#soil(entry);
   }
 
   /**
@@ -161,23 +185,25 @@ export class BlockCache {
    */
   replace(block: number): Uint8Array {
     this.#checkOpen();
-    const known = this.#entries.get(block);
-    if (!known?.dirty) this.#device.admitWrite?.(block);
-    if (known === undefined) {
+    const entry = this.#entries.get(block);
+    if (entry?.dirtyIn !== this.#present) this.#device.admitWrite?.(block);
+    if (entry === undefined) {
       checkRange(this.#device, block, this.#device.blockSize);
-      const entry = this.#insert(block);
-      this.#save(entry, null);
-      return this.#touch(entry);
+      return this.#create(block).data;
     }
-    known.epoch = this.#epoch;
-    if (known.transaction !== this.#transaction) {
-      this.#save(known, known.data);
-      known.data = this.#frame();
-    }
-    return this.#touch(known);
+    entry.referenced = true;
+    entry.epoch = this.#epoch;
+    if (this.#isWritable(entry)) return entry.data;
+    if (this.#isFrozen(entry)) return this.#supersede(entry).data;
+    this.#save(entry, entry.data);
+    entry.data = this.#frame();
+    return this.#soil(entry);
   }
 
-  /** Forgets `block`, which was freed: its contents no longer matter. */
+  /**
+   * Forgets `block`, which was freed: its contents no longer matter. If they
+   * are frozen, they are written nevertheless: their set is written as a whole.
+   */
   discard(block: number): void {
     this.#checkOpen();
     const entry = this.#entries.get(block);
@@ -197,8 +223,8 @@ export class BlockCache {
   commit(): void {
     this.#checkOpen();
     for (const { data, entry } of this.#undo) {
-      if (data !== null && data !== entry.data) this.#free.push(data);
-      if (entry.slot < 0) this.#free.push(entry.data);
+      if (data !== null && data !== entry.data) this.#frames.give(data);
+      if (!entry.cached) this.#recycle(entry);
     }
     this.#undo.length = 0;
     this.#open = false;
@@ -208,79 +234,106 @@ export class BlockCache {
   rollback(): void {
     this.#checkOpen();
     for (let undo = this.#undo.pop(); undo; undo = this.#undo.pop()) {
-      const { entry, data, dirty } = undo;
+      const { entry, data, dirtyIn } = undo;
       // What is cached in place of a discarded block was read after it.
       const present = this.#entries.get(entry.block);
       if (present !== undefined) this.#remove(present);
-      if (present !== undefined && present !== entry) {
-        this.#free.push(present.data);
-      }
-      if (entry.data !== data) this.#free.push(entry.data);
+      if (present !== undefined && present !== entry) this.#recycle(present);
+      if (entry.data !== data) this.#frames.give(entry.data);
       if (data === null) continue;
       entry.data = data;
-      entry.dirty = dirty;
       entry.transaction = 0;
-      this.#add(entry);
-      if (dirty) this.#dirty.add(entry);
+      this.#add(entry, dirtyIn);
     }
     this.#open = false;
   }
 
   /**
-   * Writes every dirty block to the device, in ascending order and in long
-   * runs. If a run fails, its blocks are tried one by one, so that a block
-   * that cannot be written holds up no other. What was not written stays
-   * dirty, and its first error is thrown at the end.
+   * Makes the present set of dirty blocks the frozen one, and begins an empty
+   * one: what the volume is now can be written while it goes on changing.
+   * Throws if a transaction is open or a frozen set is still being written.
+   */
+  freeze(): void {
+    this.#checkClosed("freeze");
+    this.#dirty = this.#frozen.exchange(this.#dirty);
+    this.#present++;
+  }
+
+  /**
+   * Writes about `bytesMax` bytes of the frozen set to the device, but at
+   * least a block, in ascending order and in long runs. If a run fails, its
+   * blocks are tried one by one, so that a block that cannot be written holds
+   * up no other. Returns true if nothing is left of the set. What could not be
+   * written is then dirty in the present set, unless the block was changed or
+   * discarded meanwhile, and the first error is thrown.
+   */
+  writeFrozen(bytesMax: number): boolean {
+    this.#checkClosed("write");
+    this.safePoint();
+    if (!this.#frozen.write(bytesMax)) return false;
+    const leftover = this.#frozen.end();
+    if (leftover === null) return true;
+    for (const entry of leftover.versions) {
+      entry.dirtyIn = CLEAN;
+      if (entry.cached) this.#soil(entry);
+      else this.#recycle(entry);
+    }
+    throw leftover.error;
+  }
+
+  /**
+   * Writes every dirty block to the device, the frozen ones first; as
+   * {@link BlockCache.writeFrozen} does, and with the same result if something
+   * cannot be written.
    */
   writeBack(): void {
-    if (this.#open) throw new Error("Cannot write back: a transaction is open");
-    const entries = [...this.#dirty].sort((a, b) => a.block - b.block);
-    const size = this.#device.blockSize;
-    const errors: unknown[] = [];
-    for (let i = 0; i < entries.length;) {
-      let run = 1;
-      while (
-        i + run < entries.length && run < WRITE_RUN_MAX / size &&
-        entries[i + run].block === entries[i].block + run
-      ) run++;
-      this.#writeAll(entries.slice(i, i + run), errors);
-      i += run;
-    }
-    if (errors.length > 0) throw errors[0];
-  }
-
-  /** Writes consecutive blocks at once, or else those that can be written. */
-  #writeAll(run: Entry[], errors: unknown[]): void {
+    this.#checkClosed("write back");
     try {
-      this.#writeRun(run);
-    } catch (error) {
-      if (run.length === 1) errors.push(error);
-      else for (const entry of run) this.#writeAll([entry], errors);
+      this.writeFrozen(Infinity);
+    } catch {
+      // What was not written is dirty again: it is tried, and told of, below.
     }
+    this.freeze();
+    this.writeFrozen(Infinity);
   }
 
-  #writeRun(run: Entry[]): void {
-    const size = this.#device.blockSize;
-    let bytes = run[0].data;
-    if (run.length > 1) {
-      bytes = this.#stage(run.length * size);
-      for (let i = 0; i < run.length; i++) bytes.set(run[i].data, i * size);
-    }
-    this.#device.write(run[0].block, bytes);
-    for (const entry of run) {
-      entry.dirty = false;
-      this.#dirty.delete(entry);
-    }
-    this.statistics.written += run.length;
+  /** Notes that `entry`, of the frozen set, is on the device. */
+  #written(entry: Entry): void {
+    this.statistics.written++;
+    entry.dirtyIn = CLEAN;
+    if (entry.cached) this.#clock.add(entry);
+    else this.#recycle(entry);
   }
 
+  /** Whether the present transaction has saved it and may write to it. */
+  #isWritable(entry: Entry): boolean {
+    return entry.transaction === this.#transaction &&
+      entry.dirtyIn === this.#present;
+  }
+
+  #isFrozen(entry: Entry): boolean {
+    return entry.dirtyIn !== this.#present && entry.dirtyIn !== CLEAN;
+  }
+
+  #isInMemory(block: number): boolean {
+    return this.#entries.has(block) || this.#frozen.has(block);
+  }
+
+  /** Caches `block`, which is not cached. */
   #load(block: number): Entry {
+    const frozen = this.#frozen.get(block);
+    if (frozen !== undefined) {
+      this.statistics.hits++;
+      frozen.referenced = true;
+      frozen.epoch = this.#epoch;
+      return this.#add(frozen, frozen.dirtyIn);
+    }
     checkRange(this.#device, block, this.#device.blockSize);
     const data = this.#frame();
     try {
       this.#device.read(block, data);
     } catch (error) {
-      this.#free.push(data);
+      this.#frames.give(data);
       throw error;
     }
     this.statistics.misses++;
@@ -291,44 +344,68 @@ export class BlockCache {
     const entry: Entry = {
       block,
       data,
-      dirty: false,
+      dirtyIn: CLEAN,
+      cached: true,
       referenced: true,
       epoch: this.#epoch,
       transaction: 0,
-      slot: 0,
+      slot: -1,
     };
-    this.#add(entry);
+    return this.#add(entry, CLEAN);
+  }
+
+  /** A new dirty entry for `block`, which is not cached. */
+  #create(block: number): Entry {
+    const entry = this.#insert(block);
+    this.#save(entry, null);
+    this.#soil(entry);
     return entry;
   }
 
-  #add(entry: Entry): void {
-    entry.slot = this.#clock.length;
-    this.#clock.push(entry);
-    this.#entries.set(entry.block, entry);
+  /** Puts a new dirty entry in the place of a frozen one. */
+  #supersede(entry: Entry): Entry {
+    if (entry.transaction !== this.#transaction) this.#save(entry, entry.data);
+    this.#remove(entry);
+    return this.#create(entry.block);
   }
 
+  /** Makes `entry` the cached one of its block, in the set `dirtyIn`. */
+  #add(entry: Entry, dirtyIn: number): Entry {
+    this.#entries.set(entry.block, entry);
+    entry.cached = true;
+    entry.dirtyIn = dirtyIn;
+    if (dirtyIn === CLEAN) this.#clock.add(entry);
+    else if (dirtyIn === this.#present) this.#dirty.set(entry.block, entry);
+    return entry;
+  }
+
+  /** Makes the cache forget `entry`; if frozen, it stays with its set. */
   #remove(entry: Entry): void {
     this.#entries.delete(entry.block);
-    this.#dirty.delete(entry);
-    const last = this.#clock.pop()!;
-    if (last !== entry) {
-      this.#clock[entry.slot] = last;
-      last.slot = entry.slot;
+    entry.cached = false;
+    if (entry.dirtyIn === CLEAN) this.#clock.remove(entry);
+    else if (entry.dirtyIn === this.#present) {
+      this.#dirty.delete(entry.block);
+      entry.dirtyIn = CLEAN;
     }
-    entry.slot = -1;
+  }
+
+  /** Frees the memory of an entry that is no longer cached. */
+  #recycle(entry: Entry): void {
+    if (!this.#isFrozen(entry)) this.#frames.give(entry.data);
   }
 
   #save(entry: Entry, data: Uint8Array | null): void {
-    this.#undo.push({ entry, data, dirty: entry.dirty });
+    this.#undo.push({ entry, data, dirtyIn: entry.dirtyIn });
     entry.transaction = this.#transaction;
   }
 
-  #touch(entry: Entry): Uint8Array {
-    entry.referenced = true;
-    entry.epoch = this.#epoch;
-    if (!entry.dirty) {
-      entry.dirty = true;
-      this.#dirty.add(entry);
+  /** Takes a cached entry that is not frozen into the present dirty set. */
+  #soil(entry: Entry): Uint8Array {
+    if (entry.dirtyIn === CLEAN) {
+      this.#clock.remove(entry);
+      entry.dirtyIn = this.#present;
+      this.#dirty.set(entry.block, entry);
     }
     return entry.data;
   }
@@ -337,45 +414,24 @@ export class BlockCache {
     if (!this.#open) throw new Error("Cannot change: no transaction is open");
   }
 
+  #checkClosed(action: string): void {
+    if (this.#open) throw new Error(`Cannot ${action}: a transaction is open`);
+  }
+
+  /** Blocks in memory, the frozen versions that were replaced included. */
+  get #held(): number {
+    return this.#clock.size + this.#dirty.size + this.#frozen.size;
+  }
+
   /** Memory for one block, with undefined contents. */
   #frame(): Uint8Array {
-    if (this.#clock.length >= this.#capacity) this.#evict();
-    const frame = this.#free.pop();
-    if (frame !== undefined) return frame;
-    const size = this.#device.blockSize;
-    const count = Math.min(SLAB_BLOCKS, this.#capacity);
-    const slab = new Uint8Array(count * size);
-    for (let i = count - 1; i > 0; i--) {
-      this.#free.push(slab.subarray(i * size, (i + 1) * size));
+    // A cache that had to grow for one operation shrinks again here.
+    while (this.#held >= this.#capacity) {
+      const entry = this.#clock.choose(this.#epoch);
+      if (entry === null) break;
+      this.#remove(entry);
+      this.#frames.give(entry.data);
     }
-    return slab.subarray(0, size);
-  }
-
-  /** Frees the memory of clean blocks that no operation is using. */
-  #evict(): void {
-    if (this.#stuckEpoch === this.#epoch) return;
-    for (let steps = 2 * this.#clock.length; steps > 0; steps--) {
-      if (this.#hand >= this.#clock.length) this.#hand = 0;
-      const entry = this.#clock[this.#hand];
-      if (entry.dirty || entry.epoch === this.#epoch) {
-        this.#hand++;
-      } else if (entry.referenced) {
-        entry.referenced = false;
-        this.#hand++;
-      } else {
-        this.#remove(entry);
-        this.#free.push(entry.data);
-        // A cache that had to grow for one operation shrinks again here.
-        if (this.#clock.length < this.#capacity) return;
-      }
-    }
-    // Everything is in use: there is no point in looking again before that
-    // changes.
-    this.#stuckEpoch = this.#epoch;
-  }
-
-  #stage(byteLength: number): Uint8Array {
-    this.#staging ??= new Uint8Array(WRITE_RUN_MAX);
-    return this.#staging.subarray(0, byteLength);
+    return this.#frames.take();
   }
 }

@@ -65,6 +65,8 @@ export class CryptDevice implements BlockDevice {
   readonly blockCount: number;
   /** True if the next device is read-only. */
   readonly readOnly: boolean;
+  /** That of the next device; see {@link BlockDevice.commitBlocksMax}. */
+  readonly commitBlocksMax?: number;
   readonly #next: BlockDevice;
   readonly #mode: BlockMode;
   readonly #sparse: boolean;
@@ -86,6 +88,7 @@ export class CryptDevice implements BlockDevice {
     this.blockSize = next.blockSize;
     this.blockCount = next.blockCount;
     this.readOnly = next.readOnly;
+    this.commitBlocksMax = next.commitBlocksMax;
     this.#sparse = options.sparse ?? false;
     this.#mode = createMode(next.blockSize, options);
     this.#firstBlock = this.#mode.data.subarray(0, next.blockSize);

@@ -46,6 +46,8 @@ export class FaultyDevice implements BlockDevice {
   readonly blockCount: number;
   /** True if the next device is read-only. */
   readonly readOnly: boolean;
+  /** That of the next device; see {@link BlockDevice.commitBlocksMax}. */
+  readonly commitBlocksMax?: number;
   /** The rule in force; it may be changed at any time. */
   rule: FaultRule | null = null;
   /** Calls so far, the failed ones included. */
@@ -60,6 +62,7 @@ export class FaultyDevice implements BlockDevice {
     this.blockSize = next.blockSize;
     this.blockCount = next.blockCount;
     this.readOnly = next.readOnly;
+    this.commitBlocksMax = next.commitBlocksMax;
   }
 
   /** Reads blocks, or fails and leaves `into` undefined. */

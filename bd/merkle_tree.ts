@@ -12,9 +12,12 @@
  *   root is verified with its sibling, and stays in memory until the next
  *   {@link MerkleTree.fold}. So a fold never takes in a sibling that was not
  *   verified, nor one that was read again.
- * - Between a change and the fold, the inner nodes above the leaf are old.
- *   Nothing is verified against them: all nodes below them on the path, and
- *   their siblings, are verified and bound.
+ * - Between a change and the fold, the inner nodes above the leaf are old, and
+ *   while a fold is made in steps, some are old and some new. Nothing is
+ *   verified against any of them: of each, both children are verified and
+ *   bound until the root is computed, so that no climb from below comes by.
+ * - Nothing is bound or changed while a fold is half done: who would do so
+ *   ends it first. So a fold has a root for the leaves that it began with.
  *
  * In a sparse tree the parent of two nodes of zeros is zeros.
  *
@@ -23,6 +26,7 @@
 
 import { DeviceError, IntegrityError } from "./block_device.ts";
 import type { ByteFile } from "./byte_file.ts";
+import { innerNodesAbove } from "./fold_order.ts";
 import type { BlockHash } from "./hmac.ts";
 import {
   DamagedTreeError,
@@ -35,6 +39,11 @@ import { UnusedScan } from "./unused_scan.ts";
 
 /** Size of the cache of nodes where none is given, in bytes. */
 export const TREE_CACHE_DEFAULT = 32 << 20;
+
+/** Inner nodes computed in one step, of 1.3 µs each. */
+const STEP_NODES = 128;
+/** Units written in one step, of up to 4 µs each. */
+const STEP_UNITS = 32;
 
 /** How a tree is opened. */
 export interface MerkleTreeOptions {
@@ -70,6 +79,8 @@ export class MerkleTree {
   readonly #path: number[] = [];
   /** Leaves changed since the last fold, by node number. */
   readonly #changed: Set<number> = new Set();
+  /** What a fold that is half done has still to compute. */
+  #folding: Iterator<number> | null = null;
   #hashed = 0;
   #unused: UnusedScan | null = null;
 
@@ -178,6 +189,7 @@ export class MerkleTree {
   bind(leaf: number, count: number): void {
     const { layout } = this;
     const cache = this.#cache;
+    if (this.#folding) this.fold();
     if (cache.isCrowded) {
       this.fold();
       cache.writeBack();
@@ -191,6 +203,7 @@ export class MerkleTree {
 
   /** Changes leaf `leaf`, which the last {@link MerkleTree.bind} has bound. */
   change(leaf: number, digest: Uint8Array): void {
+    if (this.#folding) this.fold();
     const node = this.layout.firstLeaf + leaf;
     const unit = node > 1 ? this.#cache.unit(this.layout.unitOf(node)) : null;
     if (unit && !(unit.flags[this.layout.slotOf(node, unit.id)] & BOUND)) {
@@ -203,13 +216,22 @@ export class MerkleTree {
 
   /** Computes the inner nodes above all changed leaves, and the root. */
   fold(): void {
-    if (this.#changed.size > 0) this.#foldChanged();
-    this.#cache.unbind();
+    this.#foldSome(Infinity);
   }
 
   /** Writes changed nodes to the host; call {@link MerkleTree.fold} first. */
   writeBack(): void {
     this.#cache.writeBack();
+  }
+
+  /**
+   * Goes on with a fold and, once that is done, with writing changed nodes to
+   * the host, for 100 µs or two; true if nothing is left to do. Between steps
+   * everything is allowed: a change in between is folded by the steps behind
+   * it, and ends at once a fold that is half done.
+   */
+  storeStep(): boolean {
+    return this.#foldSome(STEP_NODES) && this.#cache.writeSome(STEP_UNITS);
   }
 
   /** Resolves when all that was written is on stable storage. */
@@ -223,30 +245,30 @@ export class MerkleTree {
     this.#file.close();
   }
 
-  #foldChanged(): void {
+  /** Computes `most` inner nodes at most; true if the root is computed. */
+  #foldSome(most: number): boolean {
+    const nodes = this.#folding ?? innerNodesAbove(this.#changed);
+    // A fold that ends in an error begins anew: no node may be left out.
+    this.#folding = null;
     this.#cache.begin();
-    let nodes = [...this.#changed].sort((a, b) => a - b);
-    while (nodes[nodes.length - 1] > 1) {
-      // Leaves lie on two levels if their number is not a power of two: what
-      // is on the deeper one comes first.
-      const level = 2 ** levelOf(nodes[nodes.length - 1]);
-      const above: number[] = [];
-      const waiting: number[] = [];
-      for (const node of nodes) {
-        if (node < level) waiting.push(node);
-        else this.#foldInto(above, Math.floor(node / 2));
+    for (let count = 0; count < most; count++) {
+      const { value: node, done } = nodes.next();
+      if (done) {
+        this.#changed.clear();
+        this.#cache.unbind();
+        return true;
       }
-      nodes = above.concat(waiting);
+      this.#compute(node);
     }
-    this.#changed.clear();
+    this.#folding = nodes;
+    return false;
   }
 
-  #foldInto(above: number[], parent: number): void {
-    if (above[above.length - 1] === parent) return;
-    above.push(parent);
-    const left = parent * 2;
+  /** Computes the inner node `node` from its children. */
+  #compute(node: number): void {
+    const left = node * 2;
     this.#hashPair(this.#cache.unit(this.layout.unitOf(left)), left);
-    if (parent > 1) this.#store(parent, this.#computed);
+    if (node > 1) this.#store(node, this.#computed);
     else this.#setRoot(this.#computed);
   }
 
@@ -260,7 +282,7 @@ export class MerkleTree {
     const slot = this.layout.slotOf(node, unit.id);
     unit.data.set(value, slot * this.layout.digestSize);
     unit.flags[slot] |= VERIFIED;
-    this.#cache.touch(unit);
+    this.#cache.touch(unit, slot);
   }
 
   /** Whether `node`, on the path of `leaf`, is not of zeros. */

@@ -50,10 +50,12 @@ export {
   openOriginalVerity,
   openPagedVerity,
   pagedTreeBytes,
+  type VerityState,
+} from "./open_verity.ts";
+export {
   VerityDevice,
   type VerityOptions,
   type VerityReports,
-  type VerityState,
   type VerityStatistics,
 } from "./verity.ts";
 export * from "./volume/mod.ts";

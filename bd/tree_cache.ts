@@ -7,6 +7,8 @@
  * - A unit that differs from the host's, or is bound until the next fold, is
  *   never dropped; nor is one that the present call has touched.
  * - To drop a unit is to forget what was verified in it.
+ * - A slot that differs from the host's is marked, and its unit is dirty. The
+ *   mark goes when the slot was written, and not when the write failed.
  *
  * @module
  */
@@ -21,6 +23,8 @@ export const VERIFIED = 1;
  * each its sibling; and all of these stay in memory until the next fold.
  */
 export const BOUND = 2;
+/** The slot was changed since it was last written to the host. */
+const CHANGED = 4;
 
 /** Least number of units that a cache holds: several paths. */
 const CAPACITY_MIN = 256;
@@ -33,7 +37,7 @@ export interface Unit {
   readonly id: number;
   /** Values of all slots. */
   readonly data: Uint8Array;
-  /** {@link VERIFIED} and {@link BOUND} of each slot. */
+  /** {@link VERIFIED}, {@link BOUND} and {@link CHANGED} of each slot. */
   readonly flags: Uint8Array;
   /** Differs from the host's. */
   dirty: boolean;
@@ -57,6 +61,8 @@ export class TreeCache {
   readonly #units: Map<number, Unit> = new Map();
   readonly #clock: Unit[] = [];
   readonly #dirty: Set<Unit> = new Set();
+  /** Units that were dirty when writing began, the next one last. */
+  #toWrite: Unit[] = [];
   readonly #bound: Unit[] = [];
   readonly #free: Uint8Array[] = [];
   #hand = 0;
@@ -99,7 +105,10 @@ export class TreeCache {
    */
   bind(unit: Unit): void {
     if (unit.bound) return;
-    if (this.#layout.sparse && !unit.dirty) this.#reserve(unit);
+    const { sparse } = this.#layout;
+    // A file that takes parts has to care for its room itself.
+    const reserves = sparse && !unit.dirty && !this.#file.takesParts;
+    if (reserves) this.#reserve(unit);
     unit.bound = true;
     this.#bound.push(unit);
   }
@@ -123,8 +132,9 @@ export class TreeCache {
     this.#bound.length = 0;
   }
 
-  /** Notes that `unit` was changed. */
-  touch(unit: Unit): void {
+  /** Notes that the value in `slot` of `unit` was changed. */
+  touch(unit: Unit, slot: number): void {
+    unit.flags[slot] |= CHANGED;
     if (unit.dirty) return;
     unit.dirty = true;
     this.#dirty.add(unit);
@@ -137,15 +147,68 @@ export class TreeCache {
     this.#drop(this.#clock.indexOf(unit));
   }
 
-  /** Writes changed units to the host, in ascending order. */
+  /** Writes all changed units to the host. */
   writeBack(): void {
-    const units = [...this.#dirty].sort((a, b) => a.id - b.id);
-    for (const unit of units) {
-      this.#file.writeAt(this.#layout.position(unit.id), this.#stored(unit));
+    this.writeSome(Infinity);
+  }
+
+  /**
+   * Writes changed units to the host, `most` of them at most, in ascending
+   * order; true if none is left. Units may be changed before it is called
+   * again.
+   */
+  writeSome(most: number): boolean {
+    for (let count = 0; this.#dirty.size > 0 && count < most; count++) {
+      const unit = this.#nextDirty();
+      if (this.#file.takesParts) this.#writeChanges(unit);
+      else this.#write(unit, this.#layout.firstSlot(unit.id), this.#end(unit));
       unit.dirty = false;
       this.#dirty.delete(unit);
+      this.#toWrite.pop();
       this.writes++;
     }
+    return this.#dirty.size === 0;
+  }
+
+  /**
+   * The dirty unit that is to be written next; there must be one. It stays the
+   * next one until it was written.
+   */
+  #nextDirty(): Unit {
+    for (;;) {
+      const units = this.#toWrite;
+      while (units.length > 0) {
+        const unit = units[units.length - 1];
+        if (unit.dirty) return unit;
+        units.pop();
+      }
+      this.#toWrite = [...this.#dirty].sort((a, b) => b.id - a.id);
+    }
+  }
+
+  /** Writes the runs of changed slots of `unit`. */
+  #writeChanges(unit: Unit): void {
+    const end = this.#end(unit);
+    for (let slot = this.#layout.firstSlot(unit.id); slot < end; slot++) {
+      if ((unit.flags[slot] & CHANGED) === 0) continue;
+      const first = slot;
+      while (slot < end && (unit.flags[slot] & CHANGED) !== 0) slot++;
+      this.#write(unit, first, slot);
+    }
+  }
+
+  /** Writes the slots of `unit` from `first` on to `end`. */
+  #write(unit: Unit, first: number, end: number): void {
+    const { digestSize } = this.#layout;
+    const bytes = unit.data.subarray(first * digestSize, end * digestSize);
+    const skipped = first - this.#layout.firstSlot(unit.id);
+    const position = this.#layout.position(unit.id) + skipped * digestSize;
+    this.#file.writeAt(position, bytes);
+    for (let slot = first; slot < end; slot++) unit.flags[slot] &= ~CHANGED;
+  }
+
+  #end({ id }: Unit): number {
+    return this.#layout.endSlot(id);
   }
 
   /** The part of a unit that is in the file. */

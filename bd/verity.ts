@@ -19,18 +19,17 @@ import {
   IntegrityError,
 } from "./block_device.ts";
 import { isEqual } from "./bytes.ts";
-import type { ByteFile } from "./byte_file.ts";
-import {
-  type BlockHash,
-  createBlockHash,
-  createHmac,
-  DIGEST_BYTES,
-  type HashAlgorithm,
-} from "./hmac.ts";
+import type { BlockHash, HashAlgorithm } from "./hmac.ts";
 import { LeafHasher } from "./leaf_hashing.ts";
-import { MerkleTree } from "./merkle_tree.ts";
-import { arrayLayout, pagedLayout, type TreeLayout } from "./tree_layout.ts";
+import type { MerkleTree } from "./merkle_tree.ts";
+import { Slices } from "./slices.ts";
 import type { TrustedState } from "./trusted_state.ts";
+
+/**
+ * Pauses in a flush, after which it goes on without: those who write in all of
+ * them must not put off its end for ever.
+ */
+const PAUSES_MAX = 1000;
 
 /** What becomes of a verified device's findings. */
 export interface VerityReports {
@@ -75,6 +74,8 @@ export class VerityDevice implements BlockDevice {
   readonly blockCount: number;
   /** True if the next device is read-only. */
   readonly readOnly: boolean;
+  /** That of the next device; see {@link BlockDevice.commitBlocksMax}. */
+  readonly commitBlocksMax?: number;
   /** Name of the hash. */
   readonly algorithm: HashAlgorithm;
   readonly #next: BlockDevice;
@@ -88,6 +89,8 @@ export class VerityDevice implements BlockDevice {
   #published: Uint8Array;
   /** False from the moment a state is given away until it is known stored. */
   #isPublished = true;
+  /** Writes to the next device so far, also those that failed. */
+  #writes = 0;
   /** Writes to the tree that were made before it was last synced. */
   #treeWritesSynced = 0;
   #flushing: Promise<void> = Promise.resolve();
@@ -120,6 +123,7 @@ export class VerityDevice implements BlockDevice {
     this.blockSize = next.blockSize;
     this.blockCount = next.blockCount;
     this.readOnly = next.readOnly;
+    this.commitBlocksMax = next.commitBlocksMax;
   }
 
   /** The trusted state as of the last flush that succeeded. */
@@ -174,6 +178,7 @@ export class VerityDevice implements BlockDevice {
     } catch (error) {
       throw this.#noted(error);
     }
+    this.#writes++;
     this.#next.write(block, from);
     for (let i = 0; i < count; i++) {
       this.#leafHash.hashInto(this.#blocksOf(from, i, 1), this.#digest, 0);
@@ -199,6 +204,11 @@ export class VerityDevice implements BlockDevice {
    * Computes the root, writes the tree, and resolves when blocks and tree are
    * on stable storage, and then the trusted state. Calls that overlap take
    * turns.
+   *
+   * Long work is done in slices, in between which blocks may be read and
+   * written. What is written before the root is taken, when the tree is
+   * computed and written to its end, is part of the flush; what is written
+   * behind that is not.
    */
   flush(): Promise<void> {
     const turn = this.#flushing.then(() => this.#flush());
@@ -280,16 +290,27 @@ export class VerityDevice implements BlockDevice {
   /** Makes blocks and tree stable; returns the root that they then have. */
   async #store(): Promise<Uint8Array> {
     const tree = this.#tree;
+    const writesBefore = this.#writes;
     // The host takes its time with the blocks, and needs no help.
     const syncs = [this.#next.flush()];
+    // If it fails in a pause, it is known below.
+    syncs[0].catch(() => {});
     try {
-      tree.fold();
-      tree.writeBack();
+      const slices = new Slices();
+      for (let pauses = 0; !tree.storeStep();) {
+        if (!slices.isLong || pauses++ >= PAUSES_MAX) continue;
+        await slices.pause();
+        this.#checkOpen();
+      }
     } catch (error) {
       await Promise.allSettled(syncs);
       throw error;
     }
+    // There is no pause from the last step to the last call that syncs: all of
+    // it is about the same blocks and nodes.
     const { root, statistics: { writes } } = tree;
+    // What was written in a pause is in this root, and not in the first flush.
+    if (this.#writes !== writesBefore) syncs.push(this.#next.flush());
     // The root may be the one from before while the tree was written twice.
     if (writes !== this.#treeWritesSynced) syncs.push(tree.sync());
     for (const result of await Promise.allSettled(syncs)) {
@@ -338,95 +359,4 @@ export class VerityDevice implements BlockDevice {
     }
     return error;
   }
-}
-
-/** What both kinds of verified devices need. */
-export interface VerityState extends VerityReports {
-  /** The trusted state. */
-  state: TrustedState;
-  /** Size of the cache of tree nodes, in bytes; 32 MiB if absent. */
-  treeCache?: number;
-}
-
-/**
- * A verified device with the original's tree, an array of all nodes in
- * `tree`. Without a key its hashes are plain ones, and only the root protects.
- * Both files become the device's to close, unless this throws:
- * {@link IntegrityError} if their sizes are not those of the trusted state,
- * {@link DeviceError} `EINVAL` if that does not fit the device.
- */
-export function openOriginalVerity(
-  next: BlockDevice,
-  tree: ByteFile,
-  options: VerityState & { key: Uint8Array | null },
-): VerityDevice {
-  const { key, state: { algorithm, leafCount } } = options;
-  return openVerity(next, tree, {
-    ...options,
-    layout: arrayLayout(leafCount, DIGEST_BYTES[algorithm]),
-    nodeHash: createBlockHash(algorithm, key),
-    leafHash: createBlockHash(algorithm, key),
-    leafKey: key,
-  });
-}
-
-/**
- * A verified device of our own, with a tree of pages in `tree`; throws as
- * {@link openOriginalVerity} does.
- */
-export function openPagedVerity(
-  next: BlockDevice,
-  tree: ByteFile,
-  options: VerityState & { leafKey: Uint8Array; nodeKey: Uint8Array },
-): VerityDevice {
-  const { leafKey, nodeKey, state: { algorithm, leafCount } } = options;
-  return openVerity(next, tree, {
-    ...options,
-    layout: pagedLayout(leafCount),
-    nodeHash: createHmac(algorithm, nodeKey),
-    leafHash: createHmac(algorithm, leafKey),
-    leafKey,
-  });
-}
-
-function openVerity(
-  next: BlockDevice,
-  file: ByteFile,
-  options: VerityState & {
-    layout: TreeLayout;
-    nodeHash: BlockHash;
-    leafHash: BlockHash;
-    leafKey: Uint8Array | null;
-  },
-): VerityDevice {
-  const { state, layout, nodeHash, leafHash, treeCache: cacheSize } = options;
-  const { algorithm, blockSize, root } = state;
-  try {
-    if (blockSize !== next.blockSize) {
-      throw new DeviceError(
-        "EINVAL",
-        `Cannot verify blocks of ${next.blockSize} bytes: the trusted state ` +
-          `is of blocks of ${blockSize} bytes`,
-      );
-    }
-    const tree = new MerkleTree(file, { layout, nodeHash, root, cacheSize });
-    const { leafKey, publish, log } = options;
-    return new VerityDevice(next, {
-      tree,
-      leafHash,
-      leafKey,
-      algorithm,
-      publish,
-      log,
-    });
-  } catch (error) {
-    nodeHash.wipe();
-    leafHash.wipe();
-    throw error;
-  }
-}
-
-/** Size of the tree file of a device of our own, in bytes. */
-export function pagedTreeBytes(leafCount: number): number {
-  return pagedLayout(leafCount).fileSize;
 }

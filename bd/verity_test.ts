@@ -13,7 +13,8 @@ import { HASH_ALGORITHMS } from "./hmac.ts";
 import { MemoryDevice } from "./memory.ts";
 import { MemoryFile } from "./memory_file.ts";
 import type { TrustedState } from "./trusted_state.ts";
-import { pagedTreeBytes, type VerityDevice } from "./verity.ts";
+import { pagedTreeBytes } from "./open_verity.ts";
+import type { VerityDevice } from "./verity.ts";
 
 const SIZE = 1024;
 

@@ -14,7 +14,7 @@ import { buildTree } from "../bd/original/build_tree.ts";
 import { scrub } from "../bd/scrub.ts";
 import { originalTreeBytes } from "../bd/tree_builder.ts";
 import type { TrustedState } from "../bd/trusted_state.ts";
-import { openOriginalVerity } from "../bd/verity.ts";
+import { openOriginalVerity } from "../bd/open_verity.ts";
 import { Random } from "../tests/support/random.ts";
 
 const BLOCK_BYTES = 4096;

@@ -16,11 +16,8 @@ import { MemoryFile } from "../bd/memory_file.ts";
 import { MerkleTree } from "../bd/merkle_tree.ts";
 import { HostFile, StdDevice } from "../bd/std.ts";
 import { pagedLayout } from "../bd/tree_layout.ts";
-import {
-  openPagedVerity,
-  pagedTreeBytes,
-  type VerityDevice,
-} from "../bd/verity.ts";
+import { openPagedVerity, pagedTreeBytes } from "../bd/open_verity.ts";
+import type { VerityDevice } from "../bd/verity.ts";
 
 const SIZE = 4096;
 /** Rounds of turns; medians are taken over those behind the first ones. */

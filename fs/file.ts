@@ -14,9 +14,6 @@ import { REVISION_ORIGINAL, SUPERBLOCK } from "./superblock.ts";
 import type { Inode } from "./inode.ts";
 import type { Volume } from "./volume.ts";
 
-/** Bytes that one operation reads or writes at most; more is split. */
-export const TRANSFER_MAX = 1 << 20;
-
 /** Blocks that one operation frees at most; more is done in steps. */
 export const CUT_BLOCKS_MAX = 1 << 16;
 
@@ -58,7 +55,7 @@ export function readContents(
 }
 
 /**
- * Writes `from`, at most {@link TRANSFER_MAX} bytes, at byte `offset`; the
+ * Writes `from`, at most {@link Volume.transferMax} bytes, at byte `offset`; the
  * file grows as needed.
  */
 export function writeContents(

@@ -34,12 +34,7 @@ import {
 } from "./setattr.ts";
 import { listEntries } from "./directory.ts";
 import { FsError } from "./errors.ts";
-import {
-  readContents,
-  resizeContents,
-  TRANSFER_MAX,
-  writeContents,
-} from "./file.ts";
+import { readContents, resizeContents, writeContents } from "./file.ts";
 import { ROOT_INODE } from "./geometry.ts";
 import { checkMutable, Inode } from "./inode.ts";
 import { beginWriting, checkFeatures, endWriting } from "./mount.ts";
@@ -152,7 +147,7 @@ export class Filesystem {
     let done = 0;
     while (done < into.length) {
       this.#volume.cache.safePoint();
-      const part = into.subarray(done, done + TRANSFER_MAX);
+      const part = into.subarray(done, done + this.#volume.transferMax);
       const count = readContents(inode, offset + done, part);
       done += count;
       if (count < part.length) break;
@@ -177,7 +172,7 @@ export class Filesystem {
     finish(this.#volume, ino);
     let done = 0;
     while (done < from.length) {
-      const part = from.subarray(done, done + TRANSFER_MAX);
+      const part = from.subarray(done, done + this.#volume.transferMax);
       try {
         this.#volume.transact(() => {
           checkMutable(inode, offset + done >= inode.size);
@@ -362,7 +357,7 @@ export class Filesystem {
    * Never rejects.
    */
   room(): Promise<void> | null {
-    return null;
+    return this.#closing ? null : this.#volume.room();
   }
 
   /** Resolves when every call that returned is on stable storage. */

@@ -61,13 +61,16 @@ export function checkFeatures(volume: Volume): string[] {
 export function beginWriting(volume: Volume): number {
   const state = volume.superblock(s_state);
   volume.transact(() => {
-    volume.setSuperblock(s_state, state & ~STATE_VALID);
+    // What takes effect as a whole is valid at every moment.
+    if (!volume.isAtomic) {
+      volume.setSuperblock(s_state, state & ~STATE_VALID);
+    }
     volume.setSuperblock(SUPERBLOCK.s_mtime, volume.now().sec);
     const mounts = volume.superblock(SUPERBLOCK.s_mnt_count);
     volume.setSuperblock(SUPERBLOCK.s_mnt_count, Math.min(mounts + 1, 0xffff));
   });
   reclaimOrphans(volume);
-  volume.cache.writeBack();
+  if (!volume.isAtomic) volume.cache.writeBack();
   return state | volume.superblock(s_state) & STATE_ERROR;
 }
 
@@ -96,4 +99,5 @@ export async function endWriting(volume: Volume, state: number): Promise<void> {
     volume.setSuperblock(SUPERBLOCK.s_wtime, volume.now().sec);
   });
   await volume.flush();
+  await volume.settle();
 }

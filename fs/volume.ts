@@ -13,6 +13,7 @@
  */
 
 import { BlockCache } from "../bd/cache.ts";
+import { Committer } from "../bd/committer.ts";
 import type { BlockDevice } from "../bd/block_device.ts";
 import { type Credentials, SUPERUSER, type Timestamp } from "./attributes.ts";
 import { systemTime } from "./attributes.ts";
@@ -51,6 +52,8 @@ export interface GroupMetadata {
   readonly inodeTable: number;
 }
 
+/** Most bytes that one operation writes, in bytes. */
+const TRANSFER_MAX = 1 << 20;
 /** Size of the block cache where none is given, in bytes. */
 const CACHE_SIZE_DEFAULT = 64 << 20;
 
@@ -77,7 +80,7 @@ export class Volume {
   readonly #device: BlockDevice;
   readonly #superblockBlock: number;
   readonly #superblockAt: number;
-  #flushError: unknown = null;
+  readonly #committer: Committer;
   #credentials: Credentials = SUPERUSER;
 
   /** Opens the volume on `device`; throws if there is none that fits. */
@@ -86,10 +89,10 @@ export class Volume {
     this.readOnly = device.readOnly || (options.readOnly ?? false);
     this.now = options.now ?? systemTime;
     this.generation = options.generation ?? randomGeneration;
-    this.cache = new BlockCache(
-      device,
-      options.cacheSize ?? CACHE_SIZE_DEFAULT,
-    );
+    const { cacheSize = CACHE_SIZE_DEFAULT } = options;
+    this.cache = new BlockCache(device, cacheSize);
+    const cacheBlocks = cacheSize / device.blockSize;
+    this.#committer = new Committer(this.cache, device, { cacheBlocks });
     const head = new Uint8Array(4096);
     device.read(0, head.subarray(0, Math.max(device.blockSize, 2048)));
     const blockSize = probeBlockSize(head);
@@ -117,7 +120,6 @@ export class Volume {
    * do not nest.
    */
   transact<T>(fn: () => T, credentials: Credentials = SUPERUSER): T {
-    if (this.readOnly) throw new FsError("EROFS");
     this.#admit();
     this.cache.begin();
     this.#credentials = credentials;
@@ -140,14 +142,20 @@ export class Volume {
 
   /** Makes room for what an operation may dirty; refuses it if it cannot. */
   #admit(): void {
-    this.cache.safePoint();
-    if (!this.cache.overDirtyLimit) return;
-    try {
-      this.cache.writeBack();
-    } catch (error) {
-      // What could not be written stays dirty: the next flush tells of it.
-      if (this.cache.overDirtyLimit) throw error;
+    if (this.readOnly) throw new FsError("EROFS");
+    const { failure, isAtomic } = this.#committer;
+    if (failure && isAtomic) {
+      throw new FsError(
+        "EROFS",
+        "the last commit failed: read-only until one succeeds (sync)",
+      );
     }
+    this.cache.safePoint();
+    if (this.#committer.admit()) return;
+    throw new FsError(
+      "EAGAIN",
+      "more changes are waiting than one commit holds: wait for room()",
+    );
   }
 
   /** Whether the running operation may take blocks from the reserve. */
@@ -160,26 +168,33 @@ export class Volume {
     return reserved !== 0 && (gid === reserved || groups.includes(reserved));
   }
 
+  /** Whether a flush takes effect as a whole or not at all. */
+  get isAtomic(): boolean {
+    return this.#committer.isAtomic;
+  }
+
+  /** The most bytes that one operation may write. */
+  get transferMax(): number {
+    const { operationBlocksMax } = this.#committer;
+    return Math.min(TRANSFER_MAX, operationBlocksMax * this.#device.blockSize);
+  }
+
+  /** See {@link Committer.room}. */
+  room(): Promise<void> | null {
+    return this.#committer.room();
+  }
+
   /**
-   * Writes every change to the device and waits until it is stable. A block
-   * that cannot be written makes this fail, and keeps no other from it. If the
-   * host once failed to make it so, it may have dropped what was written, and
-   * no later success can be believed: every later flush fails as well.
+   * Makes every change durable; see {@link Committer.commit}. A block that
+   * cannot be written makes this fail, and keeps no other from it.
    */
-  async flush(): Promise<void> {
-    let failure: { error: unknown } | null = null;
-    try {
-      this.cache.writeBack();
-    } catch (error) {
-      failure = { error };
-    }
-    try {
-      if (this.#flushError === null) await this.#device.flush();
-    } catch (error) {
-      this.#flushError = error;
-    }
-    if (this.#flushError !== null) throw this.#flushError;
-    if (failure !== null) throw failure.error;
+  flush(): Promise<void> {
+    return this.#committer.commit();
+  }
+
+  /** Brings what was flushed to its place, where the device puts that off. */
+  async settle(): Promise<void> {
+    await this.#device.settle?.();
   }
 
   /** Gives up the device. */

@@ -159,6 +159,11 @@ export class Client implements AsyncDisposable {
     return this.#limits;
   }
 
+  /** True once the connection has ended: every call fails from then on. */
+  get ended(): boolean {
+    return this.#failure !== null;
+  }
+
   /** The volume's root directory. */
   get root(): Node {
     return this.limits.root;

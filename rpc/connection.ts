@@ -247,8 +247,14 @@ export class Connection {
     let bytes = 0;
     let turnEnd = performance.now() + TURN_TIME;
     for (;;) {
+      if (this.#closed) return false;
       const request = this.#nextRequest();
       if (request === null) break;
+      if (session.room(request) !== null) {
+        if (!await this.#admitted(request)) return false;
+        requests = bytes = 0;
+        turnEnd = performance.now() + TURN_TIME;
+      }
       if (writer.room < request.replySize) {
         await this.#makeRoom(request.replySize);
       }
@@ -285,6 +291,23 @@ export class Connection {
     return frame && this.#session.parse(frame);
   }
 
+  /**
+   * Waits until the volume has room for what a request changes; false if the
+   * connection is cut off before. What was asked before is answered meanwhile.
+   */
+  async #admitted(request: Request): Promise<boolean> {
+    await this.#flush();
+    // The time this takes is not the peer's fault.
+    this.#readDeadline = Infinity;
+    for (;;) {
+      if (this.#closed) return false;
+      // Others that waited may have taken what there was.
+      const room = this.#session.room(request);
+      if (room === null) return true;
+      await Promise.race([room, this.#cutOff.promise]);
+    }
+  }
+
   /** Finds a buffer with room for a reply of `size` bytes. */
   async #makeRoom(size: number): Promise<void> {
     await this.#flush();
@@ -319,7 +342,7 @@ export class Connection {
     }).catch(() => this.close()).finally(() => this.#late.delete(sent));
     this.#late.add(sent);
     if (this.#late.size >= this.#options.maxLate) {
-      await Promise.race(this.#late);
+      await Promise.race([...this.#late, this.#cutOff.promise]);
     }
   }
 

@@ -6,7 +6,13 @@
 
 import type { Filesystem } from "../fs/mod.ts";
 import { FsError } from "../fs/errors.ts";
-import { O_ACCMODE, O_APPEND, O_RDONLY, O_WRONLY } from "./open_flags.ts";
+import {
+  O_ACCMODE,
+  O_APPEND,
+  O_RDONLY,
+  O_SYNC,
+  O_WRONLY,
+} from "./open_flags.ts";
 
 /** One open file. */
 export interface OpenFile {
@@ -18,6 +24,8 @@ export interface OpenFile {
   readonly writable: boolean;
   /** True if every write goes to its end. */
   readonly append: boolean;
+  /** True if a write is answered when it is on stable storage. */
+  readonly durable: boolean;
 }
 
 /**
@@ -56,6 +64,8 @@ export class Descriptors {
       readable: access !== O_WRONLY,
       writable: access !== O_RDONLY,
       append: (flags & O_APPEND) !== 0,
+      // Either bit of the two: O_DSYNC is one of them.
+      durable: (flags & O_SYNC) !== 0,
     });
     return descriptor;
   }

@@ -12,6 +12,7 @@
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../fs/attributes.ts";
 import type { Attributes } from "../fs/attributes.ts";
 import { FsError } from "../fs/errors.ts";
+import { commit } from "./commit.ts";
 import { InPlace } from "./frame_writer.ts";
 import { FRAME_OVERHEAD, READDIR_REPLY } from "./limits.ts";
 import {
@@ -19,6 +20,7 @@ import {
   O_APPEND,
   O_EXCL,
   O_RDONLY,
+  O_SYNC,
   O_TRUNC,
 } from "./open_flags.ts";
 import type {
@@ -86,12 +88,17 @@ export const HANDLERS: Handlers = {
     return { data: new InPlace(length, fill) };
   },
 
-  write(session, { descriptor, offset, data }): Reply<"write"> {
-    const { ino, writable, append } = session.descriptors.get(descriptor);
+  write(
+    session,
+    { descriptor, offset, data },
+  ): Reply<"write"> | Promise<Reply<"write">> {
+    const file = session.descriptors.get(descriptor);
+    const { ino, writable, append, durable } = file;
     if (!writable) throw new FsError("EBADF", "not open for writing");
     checkLength(session, data.length);
     const at = append ? session.fs.getattr(ino).size : offset;
-    return { count: session.fs.write(ino, at, data, session.credentials) };
+    const count = session.fs.write(ino, at, data, session.credentials);
+    return durable ? commit(session).then(() => ({ count })) : { count };
   },
 
   create(session, { dir, name, mode, flags }): Reply<"create"> {
@@ -189,17 +196,22 @@ export const HANDLERS: Handlers = {
     return {};
   },
 
-  async sync(session): Promise<Reply<"sync">> {
-    await session.fs.sync();
-    return {};
-  },
+  sync: (session) => commit(session),
 
-  async fsync(session, { descriptor }): Promise<Reply<"fsync">> {
-    session.descriptors.get(descriptor);
-    await session.fs.sync();
-    return {};
-  },
+  fsync: (session, { descriptor }) => commitFile(session, descriptor),
+
+  // A commit is of everything there is: nothing can be left out of it.
+  fdatasync: (session, { descriptor }) => commitFile(session, descriptor),
 };
+
+/** Makes all changes durable, by way of a file that must be open. */
+function commitFile(
+  session: Session,
+  descriptor: number,
+): Promise<Reply<"fsync">> {
+  session.descriptors.get(descriptor);
+  return commit(session);
+}
 
 /** Attributes of a node; `ESTALE` if its number has another owner by now. */
 function attributes(session: Session, node: Node): Attributes {
@@ -220,7 +232,7 @@ function checkLength(session: Session, length: number): void {
 }
 
 function checkFlags(flags: number): void {
-  const known = O_ACCMODE | O_EXCL | O_TRUNC | O_APPEND;
+  const known = O_ACCMODE | O_EXCL | O_TRUNC | O_APPEND | O_SYNC;
   const access = flags & O_ACCMODE;
   if ((flags & ~known) !== 0 || access === O_ACCMODE) {
     throw new FsError("EINVAL", "unknown flags");

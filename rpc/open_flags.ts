@@ -18,3 +18,7 @@ export const O_EXCL = 0o200;
 export const O_TRUNC = 0o1000;
 /** Every write goes to the end of the file, wherever it was meant to go. */
 export const O_APPEND = 0o2000;
+/** A write is answered when it is on stable storage. */
+export const O_DSYNC = 0o10000;
+/** The same, for a commit leaves nothing of a file behind; two bits. */
+export const O_SYNC = 0o4010000;

@@ -15,6 +15,7 @@ import {
   READDIR_REPLY,
   SMALL_REPLY,
 } from "./limits.ts";
+import { O_TRUNC } from "./open_flags.ts";
 import { boolean, bytes, integer, list, text } from "./wire_types.ts";
 import type { Fields, ValuesOf } from "./wire_types.ts";
 import {
@@ -59,6 +60,8 @@ export interface Operation<
   readonly replySize?: (args: ValuesOf<A>) => number;
   /** For the documentation: when repeating it is not the same after all. */
   readonly unless?: string;
+  /** True for arguments with which it changes nothing; none if absent. */
+  readonly harmless?: (args: ValuesOf<A>) => boolean;
 }
 
 /** The kinds of operation, by what repeating one does. */
@@ -138,6 +141,7 @@ export const OPERATIONS = {
     number: 69,
     doc: "Opens a regular file.",
     ...CHANGE,
+    harmless: ({ flags }): boolean => (flags & O_TRUNC) === 0,
     arguments: { node, flags: openFlags },
     results: { descriptor, attributes },
   }),
@@ -162,7 +166,8 @@ export const OPERATIONS = {
   }),
   write: operation({
     number: 72,
-    doc: "Writes all of `data`, or fails.",
+    doc: "Writes all of `data`, or fails; with O_DSYNC or O_SYNC, replies " +
+      "when it is on stable storage.",
     ...UPDATE,
     unless: "the descriptor was opened with O_APPEND",
     arguments: { descriptor, offset: uint53, data },
@@ -308,6 +313,13 @@ export const OPERATIONS = {
   fsync: operation({
     number: 89,
     doc: "Replies when every change of the open file is on stable storage.",
+    ...QUERY,
+    arguments: { descriptor },
+    results: noResults,
+  }),
+  fdatasync: operation({
+    number: 90,
+    doc: "The same as `fsync`: what is stored of a file is stored as a whole.",
     ...QUERY,
     arguments: { descriptor },
     results: noResults,

@@ -130,6 +130,16 @@ export class Session {
   }
 
   /**
+   * Null if a request may be carried out at once. If it changes the volume and
+   * there is no room for changes now: resolves when that may be so again.
+   */
+  room({ content }: Request): Promise<void> | null {
+    if ("failure" in content) return null;
+    const { operation: { mutates, harmless }, args } = content;
+    return mutates && !harmless?.(args) ? this.fs.room() : null;
+  }
+
+  /**
    * Carries out a request and writes its reply. Returns null, or, if the reply
    * waits for something, a promise of what will write it.
    */

@@ -21,6 +21,7 @@ import { rekey } from "./rekey.ts";
 import { serve } from "./serve.ts";
 import { chmod, chown, touch, truncate } from "./setting.ts";
 import { cat, df, stat } from "./showing.ts";
+import { sync } from "./sync.ts";
 import { verify } from "./verify.ts";
 
 /** All commands. */
@@ -50,4 +51,5 @@ export const COMMANDS: readonly Command[] = [
   chown,
   touch,
   truncate,
+  sync,
 ];

@@ -34,7 +34,7 @@ export class ReportedError extends Error {
   }
 }
 
-/** Blocks do not verify; each has been reported already. */
+/** Blocks are lost; each has been reported already. */
 export class BadBlocksError extends ReportedError {}
 
 /** A process that did the work has failed, and has said why. */
@@ -108,6 +108,7 @@ export function errorText(error: unknown): string {
 export class Reporter {
   readonly #command: string;
   #failed = false;
+  #damaged = false;
 
   /** Makes a reporter for `command`, as in `nextfs command: …`. */
   constructor(command: string) {
@@ -127,6 +128,12 @@ export class Reporter {
     console.error(`nextfs ${this.#command}: ${text}`);
   }
 
+  /** Reports what is lost of `path`, of which the rest is there. */
+  reportDamage(path: string | Uint8Array, text: string): void {
+    this.#damaged = true;
+    console.error(`nextfs ${this.#command}: ${printable(path)}: ${text}`);
+  }
+
   /** Runs `action` for `path` and reports its error, if it throws one. */
   async attempt(
     path: string | Uint8Array,
@@ -139,8 +146,12 @@ export class Reporter {
     }
   }
 
-  /** Throws {@link ReportedError} if anything was reported. */
+  /**
+   * Throws {@link BadBlocksError} if any damage was reported, and
+   * {@link ReportedError} if anything else was.
+   */
   finish(): void {
+    if (this.#damaged) throw new BadBlocksError();
     if (this.#failed) throw new ReportedError();
   }
 }

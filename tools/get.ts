@@ -30,6 +30,7 @@ import {
   readable,
   resolve,
 } from "./remote_walk.ts";
+import { type SkipBadOf, skipBadOf } from "./read_around.ts";
 import { readNode } from "./remote_read.ts";
 import { CONNECT, type Session, withSession } from "./session.ts";
 
@@ -46,6 +47,7 @@ export const get: Command = command({
   least: 2,
   flags: {
     recursive: toggle("Directories and all that is in them", "r"),
+    "skip-bad": toggle("Zeros for blocks that the server cannot read"),
     ...CONNECT,
   },
   notes: [
@@ -56,25 +58,37 @@ export const get: Command = command({
     "Times are exact to the nanosecond on Linux with permission to call the C " +
     "library (--allow-ffi), else to the millisecond. Names that are not UTF-8 " +
     "cannot be made here; they are reported and left out.",
+    "With --skip-bad, what can be read of a damaged file is copied. Each range " +
+    "of bytes that cannot is reported and filled with zeros, and the exit code " +
+    "is 13.",
   ],
   example: "nextfs get -r --connect unix:files.img.sock /docs ./docs",
   run: (values, operands) =>
     withSession("get", values, async (session) => {
       const remotes = operands.slice(0, -1);
       const local = operands.at(-1)!;
-      if (local === "-") await toStdout(session, remotes);
+      const skipBad = values["skip-bad"] ? await skipBadOf(session) : undefined;
+      if (local === "-") await toStdout(session, remotes, skipBad);
       else {
-        const getter = new Getter(session, values.recursive);
+        const { recursive } = values;
+        const getter = new Getter(session, { recursive, skipBad });
         await getter.all(remotes, local);
       }
     }),
 });
 
-async function toStdout(session: Session, remotes: string[]): Promise<void> {
+async function toStdout(
+  session: Session,
+  remotes: string[],
+  skipBad: SkipBadOf | undefined,
+): Promise<void> {
   const { files, output, reporter } = session;
   for (const remote of remotes) {
     await reporter.attempt(remote, async () => {
-      for await (const chunk of files.readFile(remote)) output.data(chunk);
+      const chunks = skipBad
+        ? readNode(files.client, await files.stat(remote), skipBad(remote))
+        : files.readFile(remote);
+      for await (const chunk of chunks) output.data(chunk);
     });
     output.flush();
   }
@@ -92,6 +106,7 @@ class Getter {
   readonly #session: Session;
   readonly #client: Client;
   readonly #recursive: boolean;
+  readonly #skipBad: SkipBadOf | undefined;
   readonly #owners: boolean = isSuperuser();
   readonly #pool = new Pool(FILES_IN_FLIGHT);
   readonly #directories: Copy[] = [];
@@ -103,10 +118,14 @@ class Getter {
   readonly #taken = new Set<string>();
   readonly #links: { existing: string; path: string }[] = [];
 
-  constructor(session: Session, recursive: boolean) {
+  constructor(
+    session: Session,
+    { recursive, skipBad }: { recursive: boolean; skipBad?: SkipBadOf },
+  ) {
     this.#session = session;
     this.#client = session.files.client;
     this.#recursive = recursive;
+    this.#skipBad = skipBad;
   }
 
   async all(remotes: string[], local: string): Promise<void> {
@@ -269,7 +288,7 @@ class Getter {
     source: string,
   ): AsyncGenerator<Uint8Array> {
     try {
-      yield* readNode(this.#client, attributes);
+      yield* readNode(this.#client, attributes, this.#skipBad?.(source));
     } catch (error) {
       throw new PathError(source, error);
     }

@@ -38,6 +38,7 @@ import {
 import { type Read, sendFile } from "./send_file.ts";
 import { Signals } from "./signals.ts";
 import { CONNECT, type Session, withSession } from "./session.ts";
+import { syncAll } from "./sync.ts";
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = fs.constants;
 const FILES_IN_FLIGHT = 32;
@@ -50,6 +51,7 @@ export const put: Command = command({
   least: 2,
   flags: {
     recursive: toggle("Directories and all that is in them", "r"),
+    sync: toggle("End when all is on the server's stable storage"),
     ...CONNECT,
   },
   notes: [
@@ -72,6 +74,7 @@ export const put: Command = command({
       } finally {
         await putter.stop();
       }
+      if (values.sync) await syncAll(session);
     }),
 });
 

@@ -19,6 +19,7 @@ import {
   toggle,
   type Values,
 } from "./cli.ts";
+import { commitAtIntervals, commitInterval } from "./commit_interval.ts";
 import { makeDemo } from "./demo.ts";
 import { detach } from "./detach.ts";
 import { errorText, UsageError } from "./errors.ts";
@@ -30,8 +31,6 @@ import { readServerTls, TLS_SERVER_FLAGS } from "./tls.ts";
 
 /** Least memory for blocks: sixteen of the largest. */
 const CACHE_BYTES_MIN = 64 << 10;
-/** How often completed changes are made durable. */
-const SYNC_INTERVAL_MS = 5000;
 
 function cacheSize(value: string): number {
   const bytes = size(value);
@@ -51,6 +50,12 @@ const flags = {
   "cache-size": setting("SIZE", "Memory for blocks", cacheSize, {
     fallback: "64M",
   }),
+  "commit-interval": setting(
+    "SECONDS",
+    "How often changes are made durable that nobody asks it for",
+    commitInterval,
+    { fallback: "5" },
+  ),
   ...TLS_SERVER_FLAGS,
   insecure: toggle("Listen where other machines connect, unencrypted"),
   "log-file": option("PATH", "Append messages to this file", text, "l"),
@@ -76,7 +81,7 @@ export const serve: Command = command({
     "file, as ROOT of the next start.",
     "SIGTERM, SIGINT and SIGHUP end it: requests in progress are answered, " +
     "all is made durable, and the exit code is 0. Otherwise changes are " +
-    "durable after five seconds at most, or when a client asks for it.",
+    "durable when a client asks for it, or at the next --commit-interval.",
     "The original server's command line is understood as well: [-a] [-b " +
     "DEVICE] [-d] [-l LOGFILE] [-v] [-Z CACERT CERT PRIVKEY] UDSPATH IMAGE.",
   ],
@@ -115,7 +120,9 @@ export const serve: Command = command({
       verbose: values.verbose,
     });
     try {
-      await serveUntilSignal({ filesystem, server, log }, listen, () => {
+      const interval = values["commit-interval"];
+      const served = { filesystem, server, log, interval };
+      await serveUntilSignal(served, listen, () => {
         if (demo) console.log(demo.advice);
       });
     } finally {
@@ -173,10 +180,11 @@ function reportState(
 }
 
 async function serveUntilSignal(
-  { filesystem, server, log }: {
+  { filesystem, server, log, interval }: {
     filesystem: Filesystem;
     server: Server;
     log: Log;
+    interval: number;
   },
   endpoints: string[],
   ready: () => void,
@@ -185,7 +193,7 @@ async function serveUntilSignal(
   try {
     for (const endpoint of endpoints) await listen(server, endpoint);
     ready();
-    await syncUntil(filesystem, ended, log);
+    await commitAtIntervals(filesystem, { interval, ended, log: log.line });
   } finally {
     try {
       await server.stop();
@@ -215,26 +223,4 @@ function signal(): Promise<void> {
       Deno.addSignalListener(name, () => resolve());
     }
   });
-}
-
-/** Makes changes durable at intervals, until `ended`. */
-async function syncUntil(
-  filesystem: Filesystem,
-  ended: Promise<void>,
-  log: Log,
-): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const pause = (): Promise<true> =>
-    new Promise((resolve) => {
-      timer = setTimeout(() => resolve(true), SYNC_INTERVAL_MS);
-    });
-  while (await Promise.race([ended, pause()])) {
-    if (filesystem.readOnly) continue;
-    try {
-      await filesystem.sync();
-    } catch (error) {
-      log.line(`Cannot make changes durable: ${errorText(error)}`);
-    }
-  }
-  clearTimeout(timer);
 }

@@ -27,7 +27,8 @@ import { MemoryDevice } from "../memory.ts";
 import { HostFile, StdDevice } from "../std.ts";
 import { originalTreeBytes } from "../tree_builder.ts";
 import type { TrustedState } from "../trusted_state.ts";
-import { openOriginalVerity, type VerityDevice } from "../verity.ts";
+import { openOriginalVerity } from "../open_verity.ts";
+import type { VerityDevice } from "../verity.ts";
 import type { CryptSpec, DeviceSpec, VeritySpec } from "./device_spec.ts";
 import {
   openPart,

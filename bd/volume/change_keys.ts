@@ -5,9 +5,9 @@
  * A change is three steps, and after a crash between any two of them the
  * volume opens, by the old slots or by the new ones:
  *
- * 1. the anchor is stored, with the digest of the new descriptor as the next;
+ * 1. a state is committed, with the digest of the new descriptor as the next;
  * 2. the new descriptor replaces the old one;
- * 3. the anchor is stored, twice, with the new one's digest alone. From then
+ * 3. a state is committed, twice, with the new one's digest alone. From then
  *    on the old descriptor is refused.
  *
  * @module
@@ -20,8 +20,7 @@ import {
   makeKeySlot,
   type Secret,
 } from "../keys/key_slot.ts";
-import { Anchor } from "./anchor.ts";
-import { openFile } from "./assemble.ts";
+import { openKeeper, type StateOptions } from "./assemble.ts";
 import {
   descriptorDigest,
   formatDescriptor,
@@ -32,24 +31,25 @@ import {
 } from "./descriptor.ts";
 import { VolumeDirectory } from "./directory.ts";
 import { KeySlotError } from "./errors.ts";
-import { checkAnchor, type Unlocked } from "./unlock.ts";
+import type { StateKeeper } from "./keeper.ts";
+import type { Unlocked } from "./unlock.ts";
 import { openError, settle, unlockBy } from "./volume.ts";
 
 /** The open descriptor and anchor of a volume. */
 export class KeyChange implements Disposable {
   readonly #directory: VolumeDirectory;
-  readonly #anchor: Anchor;
+  readonly #keeper: StateKeeper;
   readonly #unlocked: Unlocked;
   #descriptor: KeyedDescriptor;
 
   private constructor(
     directory: VolumeDirectory,
     descriptor: KeyedDescriptor,
-    { anchor, unlocked }: { anchor: Anchor; unlocked: Unlocked },
+    { keeper, unlocked }: { keeper: StateKeeper; unlocked: Unlocked },
   ) {
     this.#directory = directory;
     this.#descriptor = descriptor;
-    this.#anchor = anchor;
+    this.#keeper = keeper;
     this.#unlocked = unlocked;
   }
 
@@ -61,6 +61,7 @@ export class KeyChange implements Disposable {
   static async open(
     path: string,
     secret: () => Promise<Secret>,
+    options: StateOptions = {},
   ): Promise<KeyChange> {
     const directory = VolumeDirectory.open(path, { exclusive: true });
     using stack = new DisposableStack();
@@ -71,13 +72,10 @@ export class KeyChange implements Disposable {
         throw new KeySlotError(`${path} has no key: its device is std`);
       }
       const unlocked = stack.use(await unlockBy(descriptor, secret));
-      const file = openFile(directory, "anchor");
-      stack.adopt(file, (one) => one.close());
-      const anchor = Anchor.open(file, unlocked.keys.get("anchor"));
-      stack.adopt(anchor, (one) => one.close());
-      checkAnchor(anchor.state, descriptor);
+      const what = { descriptor, unlocked };
+      const keeper = (await openKeeper(directory, what, options))!;
       stack.move();
-      return new KeyChange(directory, descriptor, { anchor, unlocked });
+      return new KeyChange(directory, descriptor, { keeper, unlocked });
     } catch (error) {
       throw openError(path, error);
     }
@@ -140,7 +138,7 @@ export class KeyChange implements Disposable {
   /** Gives up the volume and overwrites the keys. */
   [Symbol.dispose](): void {
     this.#unlocked[Symbol.dispose]();
-    this.#anchor.close();
+    this.#keeper.close();
     this.#directory.close();
   }
 
@@ -158,12 +156,12 @@ export class KeyChange implements Disposable {
       { ...this.#descriptor, keys, mac: undefined },
       this.#unlocked.keys.get("descriptor"),
     );
-    await this.#anchor.store({
+    await this.#keeper.commit({
       descriptor: descriptorDigest(this.#descriptor),
       nextDescriptor: descriptorDigest(next),
     });
     this.#directory.replaceDescriptor(formatDescriptor(next));
-    await settle(this.#anchor, next);
+    await settle(this.#keeper, next);
     this.#descriptor = next;
   }
 }

@@ -13,29 +13,26 @@ import {
   type Secret,
 } from "../keys/key_slot.ts";
 import { HostFile } from "../std.ts";
-import { randomUuid, uuidBytes } from "../uuid.ts";
-import { pagedTreeBytes } from "../verity.ts";
-import { Anchor, ANCHOR_BYTES } from "./anchor.ts";
+import { randomUuid } from "../uuid.ts";
+import { pagedTreeBytes } from "../open_verity.ts";
 import {
+  type AnchorPlace,
   BLOCK_COUNT_MAX,
   BLOCK_SIZES,
   type Descriptor,
-  descriptorDigest,
   type DeviceKind,
   FORMAT,
   formatDescriptor,
-  hasKey,
   hasTree,
-  type KeyedDescriptor,
+  JOURNAL_BYTES_MAX,
+  JOURNAL_BYTES_MIN,
   signDescriptor,
 } from "./descriptor.ts";
 import { VOLUME_FILES, VolumeDirectory } from "./directory.ts";
-import { syncDirectory, writeFileDurably } from "./files.ts";
+import { exists, syncDirectory, writeFileDurably } from "./files.ts";
+import { FILE_MODE, finishVolume, firstState, makeAnchor } from "./finish.ts";
 import { Unlocked } from "./unlock.ts";
 import { type OpenedVolume, openUnlocked } from "./volume.ts";
-
-/** Permissions of a volume's files: they are for their owner alone. */
-const FILE_MODE = 0o600;
 
 /** What a new volume is to be. */
 export interface CreateVolumeOptions {
@@ -53,8 +50,14 @@ export interface CreateVolumeOptions {
   id?: string;
   /** Size of the cache of hash tree nodes while it is filled, in bytes. */
   treeCache?: number;
-  /** It is a copy, and no volume until that is complete. */
+  /** Leave it unfinished: no volume until `finishVolume()` was called. */
   copying?: boolean;
+  /** Where its anchor is to be; beside it if absent. None for `"std"`. */
+  anchor?: AnchorPlace;
+  /** Path of an anchor that is apart; nothing may be there. */
+  anchorPath?: string;
+  /** Size of its journal, in bytes; a 16th of its blocks' if absent. */
+  journalSize?: number;
   /**
    * Puts something into the new device, which reads as zeros, flushes it and
    * may close it. Nothing is put in if absent.
@@ -79,6 +82,7 @@ export async function createVolume(
   const partial = `${place}.partial-${Deno.pid}`;
   try {
     checkPlace(place);
+    if (options.anchorPath !== undefined) checkFree(options.anchorPath);
     Deno.mkdirSync(partial, { mode: 0o700 });
     try {
       await makeVolume(partial, options);
@@ -88,6 +92,7 @@ export async function createVolume(
       syncDirectory(`${place}/..`);
     } catch (error) {
       removeTree(partial);
+      if (options.anchorPath) removeTree(options.anchorPath);
       throw error;
     }
   } catch (error) {
@@ -119,6 +124,15 @@ export function checkPlace(path: string): void {
   );
 }
 
+/** Throws `DeviceError` if something is at `path`. */
+function checkFree(path: string): void {
+  if (!exists(path)) return;
+  throw new DeviceError(
+    "EINVAL",
+    `${path}: already exists; a new volume needs a new anchor`,
+  );
+}
+
 function withoutSlash(path: string): string {
   return path.replace(/(?<=[^/])\/+$/, "");
 }
@@ -140,12 +154,19 @@ async function makeVolume(
   if (hasTree(descriptor)) {
     await makeFile(`${path}/${VOLUME_FILES.tree}`, pagedTreeBytes(blockCount));
   }
-  if (unlocked && hasKey(descriptor)) {
-    await makeAnchor(path, { descriptor, unlocked }, options);
+  if (unlocked) {
+    const anchor = await makeAnchor(
+      `${path}/${VOLUME_FILES.anchor}`,
+      unlocked.keys.get("anchor"),
+      firstState(descriptor),
+    );
+    anchor.close();
   }
   const bytes = formatDescriptor(descriptor);
   writeFileDurably(`${path}/${VOLUME_FILES.descriptor}`, bytes);
-  if (options.fill) await fill(path, { descriptor, unlocked }, options);
+  const what = { descriptor, unlocked };
+  if (options.fill) await fill(path, what, options);
+  if (!options.copying) await finish(path, what, options);
 }
 
 function checkOptions(options: CreateVolumeOptions): void {
@@ -164,6 +185,27 @@ function checkOptions(options: CreateVolumeOptions): void {
   );
   check(device !== "std" || !secret, "the device std has no key");
   check(device === "std" || !!secret, `the device ${device} needs a key`);
+  const { anchor = "beside", anchorPath, journalSize } = options;
+  check(
+    device !== "std" || options.anchor === undefined,
+    "the device std has no anchor",
+  );
+  check(
+    (anchor === "apart") === (anchorPath !== undefined),
+    "an anchor that is apart has a path, and no other has",
+  );
+  check(
+    journalSize === undefined || journalSize >= JOURNAL_BYTES_MIN &&
+        journalSize <= JOURNAL_BYTES_MAX && journalSize % 4096 === 0,
+    `a journal of ${journalSize} bytes; use a multiple of 4096 from ` +
+      `${JOURNAL_BYTES_MIN} to ${JOURNAL_BYTES_MAX}`,
+  );
+}
+
+/** Size of the journal where none is given, in bytes. */
+function usualJournalSize(imageBytes: number): number {
+  const share = Math.ceil(imageBytes / 16 / JOURNAL_BYTES_MIN);
+  return Math.min(64, Math.max(4, share)) * JOURNAL_BYTES_MIN;
 }
 
 /** A new master key, and the key slot of the secret; null without one. */
@@ -185,21 +227,21 @@ function newKeys(
 /** The descriptor of a new volume. */
 function describe(
   id: string,
-  { device, blockSize, blockCount }: CreateVolumeOptions,
+  options: CreateVolumeOptions,
   unlocked: Unlocked | null,
 ): Descriptor {
-  if (device === "std" || !unlocked) {
-    return { nextfs: FORMAT, id, device: "std", blockSize, blockCount };
-  }
-  const keys = [unlocked.slot];
-  const unsigned = {
+  const { device, blockSize, blockCount } = options;
+  const { journalSize = usualJournalSize(blockSize * blockCount) } = options;
+  const common = {
     nextfs: FORMAT,
     id,
-    device,
     blockSize,
     blockCount,
-    keys,
+    journalSize,
   } as const;
+  if (device === "std" || !unlocked) return { ...common, device: "std" };
+  const { anchor = "beside" } = options;
+  const unsigned = { ...common, device, anchor, keys: [unlocked.slot] };
   return signDescriptor(unsigned, unlocked.keys.get("descriptor"));
 }
 
@@ -211,10 +253,24 @@ async function fill(
   using stack = new DisposableStack();
   const directory = VolumeDirectory.open(path, { exclusive: true });
   stack.adopt(directory, (one) => one.close());
-  const { treeCache, copying } = options;
-  const volume = await openUnlocked(directory, what, { treeCache, copying });
+  const { treeCache } = options;
+  const how = { treeCache, copying: true };
+  const volume = await openUnlocked(directory, what, how);
   stack.adopt(volume, (one) => one.close());
   await options.fill!(volume);
+}
+
+async function finish(
+  path: string,
+  what: { descriptor: Descriptor; unlocked: Unlocked | null },
+  options: CreateVolumeOptions,
+): Promise<void> {
+  const directory = VolumeDirectory.open(path, { exclusive: true });
+  try {
+    await finishVolume(directory, what, options);
+  } finally {
+    directory.close();
+  }
 }
 
 /** Makes a file of `byteLength` zeros, which take no space. */
@@ -238,34 +294,6 @@ async function makeFile(path: string, byteLength: number): Promise<void> {
   }
   try {
     await file.sync();
-  } finally {
-    file.close();
-  }
-}
-
-async function makeAnchor(
-  path: string,
-  what: { descriptor: KeyedDescriptor; unlocked: Unlocked },
-  { copying }: CreateVolumeOptions,
-): Promise<void> {
-  const { descriptor, unlocked: { keys } } = what;
-  const file = HostFile.open(`${path}/${VOLUME_FILES.anchor}`, {
-    create: ANCHOR_BYTES,
-    noLink: true,
-    mode: FILE_MODE,
-  });
-  try {
-    const anchor = await Anchor.create(file, keys.get("anchor"), {
-      blockSize: descriptor.blockSize,
-      id: uuidBytes(descriptor.id),
-      epoch: crypto.getRandomValues(new Uint8Array(16)),
-      leafCount: descriptor.blockCount,
-      root: new Uint8Array(32),
-      descriptor: descriptorDigest(descriptor),
-      nextDescriptor: new Uint8Array(32),
-      unfinished: copying ? 1 : 0,
-    });
-    anchor.close();
   } finally {
     file.close();
   }

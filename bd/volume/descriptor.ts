@@ -19,18 +19,27 @@ import {
   list,
   object,
   oneOf,
+  optional,
   text,
 } from "../json_fields.ts";
 import { KEY_SLOTS_MAX, type KeySlot, keySlot } from "../keys/key_slot.ts";
 import { canonicalJson, type Json } from "./canonical_json.ts";
 import { VolumeIntegrityError } from "./errors.ts";
 
-/** The version of the format that this code reads and writes. */
-export const FORMAT = 1;
+/** The version of the format that this code writes. */
+export const FORMAT = 2;
+/** The version without a journal, which is still read. */
+export const FORMAT_WITHOUT_JOURNAL = 1;
 /** Largest size of a descriptor, in bytes. */
 export const DESCRIPTOR_BYTES_MAX = 64 << 10;
 /** Kinds of devices, as a descriptor names them. */
 export const DEVICES = ["std", "crypt", "verity", "vericrypt"] as const;
+/** Where the anchor is: beside the image, elsewhere, or nowhere. */
+export const ANCHOR_PLACES = ["beside", "apart", "none"] as const;
+/** Least size of a journal, in bytes. */
+export const JOURNAL_BYTES_MIN = 1 << 20;
+/** Largest size of a journal, in bytes. */
+export const JOURNAL_BYTES_MAX = 2 ** 30;
 /** Sizes of a block, in bytes. */
 export const BLOCK_SIZES = [1024, 2048, 4096] as const;
 /** Most blocks of a volume: ext2 counts them in 32 bits. */
@@ -39,16 +48,21 @@ export const BLOCK_COUNT_MAX = 2 ** 32 - 1;
 /** Kind of a device. */
 export type DeviceKind = (typeof DEVICES)[number];
 
+/** Where an anchor is. */
+export type AnchorPlace = (typeof ANCHOR_PLACES)[number];
+
 /** What every descriptor says. */
 export interface DescriptorBase {
   /** Version of the format. */
-  readonly nextfs: typeof FORMAT;
+  readonly nextfs: typeof FORMAT | typeof FORMAT_WITHOUT_JOURNAL;
   /** The volume's own number: a UUID. */
   readonly id: string;
   /** Size of a block, in bytes. */
   readonly blockSize: number;
   /** Number of blocks. */
   readonly blockCount: number;
+  /** Size of the journal, in bytes; absent without one. */
+  readonly journalSize?: number;
 }
 
 /** The descriptor of a volume without a key. */
@@ -61,6 +75,8 @@ export interface PlainDescriptor extends DescriptorBase {
 export interface KeyedDescriptor extends DescriptorBase {
   /** Kind of its device. */
   readonly device: Exclude<DeviceKind, "std">;
+  /** Where its anchor is; absent without a journal, and then beside it. */
+  readonly anchor?: AnchorPlace;
   /** What opens it, in ascending order of their numbers. */
   readonly keys: readonly KeySlot[];
   /** HMAC-SHA-256 of all the rest, in hexadecimal. */
@@ -70,7 +86,7 @@ export interface KeyedDescriptor extends DescriptorBase {
 /** See the module. */
 export type Descriptor = PlainDescriptor | KeyedDescriptor;
 
-/** Whether the volume has a key; then it has an anchor, too. */
+/** Whether the volume has a key. */
 export function hasKey(descriptor: Descriptor): descriptor is KeyedDescriptor {
   return descriptor.device !== "std";
 }
@@ -80,23 +96,30 @@ export function hasTree({ device }: Descriptor): boolean {
   return device === "verity" || device === "vericrypt";
 }
 
+/** Where the anchor of the volume is. */
+export function anchorPlace(descriptor: Descriptor): AnchorPlace {
+  return hasKey(descriptor) ? descriptor.anchor ?? "beside" : "none";
+}
+
 /** Whether the volume is encrypted. */
 export function isEncrypted({ device }: Descriptor): boolean {
   return device === "crypt" || device === "vericrypt";
 }
 
 const COMMON = {
-  nextfs: oneOf([FORMAT]),
+  nextfs: oneOf([FORMAT, FORMAT_WITHOUT_JOURNAL]),
   id: text(36, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
   device: oneOf(DEVICES),
   blockSize: oneOf(BLOCK_SIZES),
   blockCount: integer(1, BLOCK_COUNT_MAX),
+  journalSize: optional(integer(JOURNAL_BYTES_MIN, JOURNAL_BYTES_MAX)),
 };
 
 const PLAIN = object(COMMON);
 
 const KEYED = object({
   ...COMMON,
+  anchor: optional(oneOf(ANCHOR_PLACES)),
   keys: list(keySlot, { least: 1, most: KEY_SLOTS_MAX }),
   mac: hex(32),
 });
@@ -112,6 +135,7 @@ export function parseDescriptor(bytes: Uint8Array): Descriptor {
     const { device } = value as { device?: unknown };
     const reader = (device === "std" ? PLAIN : KEYED) as FieldReader<unknown>;
     const descriptor = reader(value, "") as Descriptor;
+    checkFormat(descriptor);
     if (hasKey(descriptor)) checkOrder(descriptor.keys);
     return descriptor;
   } catch (error) {
@@ -142,6 +166,19 @@ function checkVersion(value: unknown): void {
     throw new VolumeIntegrityError(
       `made by a newer nextfs: format ${nextfs}, and this one knows ${FORMAT}`,
     );
+  }
+}
+
+/** Each version has its own fields, all of them and no others. */
+function checkFormat(descriptor: Descriptor): void {
+  const { nextfs, journalSize } = descriptor;
+  const anchor = hasKey(descriptor) ? descriptor.anchor : undefined;
+  const isNew = nextfs === FORMAT;
+  if ((journalSize !== undefined) !== isNew) {
+    throw damaged(`journalSize: ${isNew ? "missing" : "unknown field"}`);
+  }
+  if (hasKey(descriptor) && (anchor !== undefined) !== isNew) {
+    throw damaged(`anchor: ${isNew ? "missing" : "unknown field"}`);
   }
 }
 

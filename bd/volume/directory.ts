@@ -25,6 +25,8 @@ export const VOLUME_FILES = {
   tree: "tree",
   /** The present state. */
   anchor: "anchor",
+  /** What is committed and not yet in image and tree. */
+  journal: "journal",
 } as const;
 
 /** One of the files. */

@@ -8,8 +8,10 @@
 
 import { createHmac } from "../hmac.ts";
 import type { KeySlot, Secret } from "../keys/key_slot.ts";
-import { ANCHOR_BYTES, type AnchorState, latestAnchor } from "./anchor.ts";
+import type { VolumeState } from "../journal/state.ts";
+import { ANCHOR_BYTES, latestAnchor } from "./anchor.ts";
 import {
+  anchorPlace,
   type Descriptor,
   DESCRIPTOR_BYTES_MAX,
   hasKey,
@@ -24,7 +26,7 @@ import {
   isReplacementBegun,
   isReplacementPending,
 } from "./replacement.ts";
-import { checkAnchor } from "./unlock.ts";
+import { checkState } from "./unlock.ts";
 import { openError, unlockBy } from "./volume.ts";
 
 /** Sizes of a file of the host, in bytes. */
@@ -42,7 +44,7 @@ export interface VolumeInfo {
   /** Its key slots; none without a key. */
   readonly slots: readonly KeySlot[];
   /** Its present state; null without a key, or if there is none. */
-  readonly anchor: AnchorState | null;
+  readonly anchor: VolumeState | null;
   /** True if a key vouches for descriptor and anchor; else the host does. */
   readonly isAuthentic: boolean;
   /** The sizes of its files; null for one that is missing. */
@@ -74,7 +76,7 @@ export async function inspectVolume(
           "of a volume that has",
       );
     }
-    const anchor = hasKey(descriptor)
+    const anchor = hasKey(descriptor) && anchorPlace(descriptor) === "beside"
       ? await inspectAnchor(path, descriptor, secret)
       : null;
     return {
@@ -94,7 +96,7 @@ async function inspectAnchor(
   path: string,
   descriptor: Extract<Descriptor, { mac: string }>,
   secret: (() => Promise<Secret>) | undefined,
-): Promise<AnchorState | null> {
+): Promise<VolumeState | null> {
   const file = place(path, "anchor");
   const bytes = exists(file)
     ? readSmallFile(file, ANCHOR_BYTES)
@@ -105,7 +107,7 @@ async function inspectAnchor(
   try {
     const state = latestAnchor(bytes, mac);
     if (!state) throw new VolumeIntegrityError("the anchor is not authentic");
-    checkAnchor(state, descriptor);
+    checkState(state, descriptor);
     return state;
   } finally {
     mac.wipe();
@@ -122,7 +124,8 @@ function place(path: string, file: VolumeFile): string {
 function sizesOf(path: string, descriptor: Descriptor): VolumeInfo["files"] {
   const names: VolumeFile[] = ["image"];
   if (hasTree(descriptor)) names.push("tree");
-  if (hasKey(descriptor)) names.push("anchor");
+  if (anchorPlace(descriptor) === "beside") names.push("anchor");
+  if (descriptor.journalSize !== undefined) names.push("journal");
   return Object.fromEntries(
     names.map((name) => [name, fileSizes(place(path, name))]),
   );

@@ -28,6 +28,9 @@ export {
   type CreateVolumeOptions,
 } from "./create.ts";
 export {
+  ANCHOR_PLACES,
+  type AnchorPlace,
+  anchorPlace,
   BLOCK_COUNT_MAX,
   BLOCK_SIZES,
   type Descriptor,
@@ -38,11 +41,15 @@ export {
   hasKey,
   hasTree,
   isEncrypted,
+  JOURNAL_BYTES_MAX,
+  JOURNAL_BYTES_MIN,
   type KeyedDescriptor,
   type PlainDescriptor,
 } from "./descriptor.ts";
-export type { Anchor, AnchorChanges, AnchorState } from "./anchor.ts";
-export type { DeviceOptions } from "./assemble.ts";
+export { RollbackError } from "../journal/errors.ts";
+export type { VolumeState } from "../journal/state.ts";
+export type { DeviceOptions, StateOptions } from "./assemble.ts";
+export type { StateChanges, StateKeeper } from "./keeper.ts";
 export { isVolume, VOLUME_FILES, type VolumeFile } from "./directory.ts";
 export {
   KeySlotError,

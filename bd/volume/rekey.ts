@@ -13,10 +13,15 @@
 import { type Secret, WrongKeyError } from "../keys/key_slot.ts";
 import { createHmac } from "../hmac.ts";
 import { uuidOf } from "../uuid.ts";
-import type { AnchorState } from "./anchor.ts";
+import type { VolumeState } from "../journal/state.ts";
 import { copyBlocks, TargetDamagedError } from "./copy_blocks.ts";
 import { createVolume } from "./create.ts";
-import { hasKey, type KeyedDescriptor, parseDescriptor } from "./descriptor.ts";
+import {
+  anchorPlace,
+  hasKey,
+  type KeyedDescriptor,
+  parseDescriptor,
+} from "./descriptor.ts";
 import { VolumeDirectory } from "./directory.ts";
 import {
   KeySlotError,
@@ -30,6 +35,7 @@ import {
   isReplacementPending,
   REPLACEMENT,
 } from "./replacement.ts";
+import { finishVolume } from "./finish.ts";
 import { unlock, type Unlocked } from "./unlock.ts";
 import {
   type OpenedVolume,
@@ -113,6 +119,12 @@ function checkedDescriptor(
   if (!hasKey(descriptor)) {
     throw new KeySlotError(`${path} has no key: its device is std`);
   }
+  if (anchorPlace(descriptor) === "apart") {
+    throw new KeySlotError(
+      `${path} has its anchor apart, which cannot be replaced together with ` +
+        "the volume: make a new one, and copy what is in it",
+    );
+  }
   const others = descriptor.keys.length - 1;
   if (others > 0 && !onlyThisKey) {
     throw new KeySlotError(
@@ -137,7 +149,7 @@ class Rekey {
     this.#source = source;
     this.#options = options;
     this.#place = `${volume.path}/${REPLACEMENT}`;
-    this.#id = copyId(volume.anchor!.state, unlocked);
+    this.#id = copyId(volume.keeper!.state, unlocked);
   }
 
   async run(): Promise<void> {
@@ -148,6 +160,7 @@ class Rekey {
       const target = await this.#open();
       await this.#copy(target, false);
     }
+    await this.#finish();
     commitReplacement(path);
     finishReplacement(path);
   }
@@ -205,6 +218,8 @@ class Rekey {
       copying: true,
       secret: this.#secretCopy(),
       slot: { id, label, created, scrypt },
+      anchor: anchorPlace(this.#source.volume.descriptor),
+      journalSize: this.#source.volume.descriptor.journalSize,
     });
   }
 
@@ -213,9 +228,23 @@ class Rekey {
       const { progress, flushBytes } = this.#options;
       const options = { resumed, progress, flushBytes };
       await copyBlocks(this.#source.volume, target, options);
-      await target.anchor!.store({ unfinished: 0 });
     } finally {
       target.close();
+    }
+  }
+
+  /** Makes a volume of the copy, which is whole. */
+  async #finish(): Promise<void> {
+    const directory = VolumeDirectory.open(this.#place, { exclusive: true });
+    const secret = this.#secretCopy();
+    try {
+      const descriptor = parseDescriptor(directory.readDescriptor());
+      // It is the one that was opened just now.
+      using unlocked = unlock(descriptor as KeyedDescriptor, secret);
+      await finishVolume(directory, { descriptor, unlocked });
+    } finally {
+      secret.bytes.fill(0);
+      directory.close();
     }
   }
 
@@ -227,13 +256,17 @@ class Rekey {
 }
 
 /**
- * The id of the copy of a state. The epoch is new for each time that the
- * volume was opened for writing; the root stands for what is in it.
+ * The id of the copy of a state. The chain stands for the commit that made it;
+ * in a volume without a journal the epoch is new for each time that it was
+ * opened for writing, and the root stands for what is in it.
  */
-function copyId({ epoch, root }: AnchorState, { keys }: Unlocked): string {
+function copyId(
+  { epoch, root, chain }: VolumeState,
+  { keys }: Unlocked,
+): string {
   const hmac = createHmac("sha256", keys.get("rekey"));
   try {
-    return uuidOf(hmac.hash(Uint8Array.of(...epoch, ...root)), 8);
+    return uuidOf(hmac.hash(Uint8Array.of(...epoch, ...root, ...chain)), 8);
   } finally {
     hmac.wipe();
   }

@@ -21,7 +21,7 @@ export const REPLACEMENT = "rekey";
 /** Where it is from the moment on in which it counts. */
 export const COMMITTED = "rekeyed";
 /** What is moved. */
-const MOVED = ["image", "tree", "anchor", "volume.json"];
+const MOVED = ["image", "tree", "anchor", "journal", "volume.json"];
 
 /** Whether a replacement was committed and is not complete. */
 export function isReplacementPending(volume: string): boolean {

@@ -13,7 +13,7 @@ import {
   WrongKeyError,
 } from "../keys/key_slot.ts";
 import { uuidBytes } from "../uuid.ts";
-import type { AnchorState } from "./anchor.ts";
+import type { VolumeState } from "../journal/state.ts";
 import {
   descriptorDigest,
   type KeyedDescriptor,
@@ -84,8 +84,8 @@ function openFirst(
  * of the volume of `descriptor`, and of this descriptor of it. A copy that is
  * not complete is no volume, except for who is `copying`.
  */
-export function checkAnchor(
-  state: AnchorState,
+export function checkState(
+  state: VolumeState,
   descriptor: KeyedDescriptor,
   { copying = false }: { copying?: boolean } = {},
 ): void {

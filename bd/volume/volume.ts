@@ -7,9 +7,15 @@
 
 import { type BlockDevice, IntegrityError } from "../block_device.ts";
 import { type Secret, WrongKeyError } from "../keys/key_slot.ts";
+import { RollbackError } from "../journal/errors.ts";
+import type { Journal } from "../journal/journal.ts";
 import type { VerityDevice } from "../verity.ts";
-import type { Anchor, AnchorChanges } from "./anchor.ts";
-import { assemble, type DeviceOptions, type Layers } from "./assemble.ts";
+import {
+  assemble,
+  closeLayers,
+  type DeviceOptions,
+  type Layers,
+} from "./assemble.ts";
 import {
   type Descriptor,
   descriptorDigest,
@@ -19,6 +25,7 @@ import {
 } from "./descriptor.ts";
 import { VolumeDirectory } from "./directory.ts";
 import { VolumeIntegrityError } from "./errors.ts";
+import type { StateChanges, StateKeeper } from "./keeper.ts";
 import { unlock, type Unlocked } from "./unlock.ts";
 
 /** How a volume is to be opened. */
@@ -40,22 +47,21 @@ export class OpenedVolume {
   readonly device: BlockDevice;
   /** The layer that verifies, if there is one. */
   readonly verity: VerityDevice | null;
-  /** The anchor, where the volume has a key. */
-  readonly anchor: Anchor | null;
+  /** Who keeps its state; nobody without a key and a journal. */
+  readonly keeper: StateKeeper | null;
 
   /** Made by {@link openVolume}, of parts that are the volume's to close. */
   constructor(
     directory: VolumeDirectory,
     descriptor: Descriptor,
-    { device, verity, anchor }: Layers,
+    layers: Layers,
   ) {
     this.path = directory.path;
     this.descriptor = descriptor;
-    this.verity = verity;
-    this.anchor = anchor;
-    this.device = new VolumeDevice(device, () => {
-      device.close();
-      anchor?.close();
+    this.verity = layers.verity;
+    this.keeper = layers.keeper;
+    this.device = new VolumeDevice(layers, () => {
+      closeLayers(layers);
       directory.close();
     });
   }
@@ -66,21 +72,25 @@ export class OpenedVolume {
   }
 }
 
-/** The device of a volume, with which everything else is closed. */
+/** The device of a volume, which commits, and closes everything. */
 class VolumeDevice implements BlockDevice {
   readonly blockSize: number;
   readonly blockCount: number;
   readonly readOnly: boolean;
+  readonly commitBlocksMax?: number;
   readonly #next: BlockDevice;
+  readonly #journal: Journal | null;
   readonly #closeAll: () => void;
   #open = true;
 
-  constructor(next: BlockDevice, closeAll: () => void) {
-    this.#next = next;
+  constructor({ device, journal }: Layers, closeAll: () => void) {
+    this.#next = device;
+    this.#journal = journal;
     this.#closeAll = closeAll;
-    this.blockSize = next.blockSize;
-    this.blockCount = next.blockCount;
-    this.readOnly = next.readOnly;
+    this.blockSize = device.blockSize;
+    this.blockCount = device.blockCount;
+    this.readOnly = device.readOnly;
+    this.commitBlocksMax = journal?.commitBlocksMax;
   }
 
   read(block: number, into: Uint8Array): void {
@@ -95,8 +105,14 @@ class VolumeDevice implements BlockDevice {
     this.#next.admitWrite?.(block);
   }
 
-  flush(): Promise<void> {
-    return this.#next.flush();
+  async flush(): Promise<void> {
+    await this.#next.flush();
+    // A layer that verifies has committed already.
+    if (this.#journal?.isSettled === false) await this.#journal.commit();
+  }
+
+  async settle(): Promise<void> {
+    if (!this.readOnly) await this.#journal?.checkpoint();
   }
 
   close(): void {
@@ -179,44 +195,49 @@ export async function openUnlocked(
   what: { descriptor: Descriptor; unlocked: Unlocked | null },
   options: DeviceOptions,
 ): Promise<OpenedVolume> {
-  const layers = assemble(directory, what, options);
+  const layers = await assemble(directory, what, options);
   const { descriptor } = what;
   try {
-    if (layers.anchor && hasKey(descriptor) && !options.readOnly) {
+    const { keeper, journal } = layers;
+    if (keeper && hasKey(descriptor) && !options.readOnly) {
+      // A journal has an epoch of its own, which every commit passes on.
       const epoch = crypto.getRandomValues(new Uint8Array(16));
-      await settle(layers.anchor, descriptor, { epoch });
+      await settle(keeper, descriptor, journal ? {} : { epoch });
     }
     return new OpenedVolume(directory, descriptor, layers);
   } catch (error) {
-    layers.device.close();
-    layers.anchor?.close();
+    closeLayers(layers);
     throw error;
   }
 }
 
 /**
- * Stores `changes`, and that `descriptor` is the present one. If that had been
- * open, it is stored twice: afterwards no slot of the anchor names the other
- * descriptor any more.
+ * Stores `changes`, if there are any, and that `descriptor` is the present
+ * one. If that had been open, it is stored twice: afterwards no slot of the
+ * anchor names the other descriptor any more.
  */
 export async function settle(
-  anchor: Anchor,
+  keeper: StateKeeper,
   descriptor: KeyedDescriptor,
-  changes: AnchorChanges = {},
+  changes: StateChanges = {},
 ): Promise<void> {
-  const wasOpen = anchor.state.nextDescriptor.some((byte) => byte !== 0);
-  await anchor.store({
-    ...changes,
+  const wasOpen = keeper.state.nextDescriptor.some((byte) => byte !== 0);
+  if (!wasOpen && Object.keys(changes).length === 0) return;
+  const settled = {
     descriptor: descriptorDigest(descriptor),
     nextDescriptor: new Uint8Array(32),
-  });
-  if (wasOpen) await anchor.store({});
+  };
+  await keeper.commit({ ...changes, ...settled });
+  if (wasOpen) await keeper.commit(settled);
 }
 
 /** The same error, saying which volume it is about. */
 export function openError(path: string, error: unknown): unknown {
   if (error instanceof WrongKeyError) {
     return new WrongKeyError(`Cannot open ${path}: ${error.message}`);
+  }
+  if (error instanceof RollbackError) {
+    return new RollbackError(`Cannot open ${path}: ${error.message}`);
   }
   if (
     error instanceof VolumeIntegrityError || error instanceof IntegrityError

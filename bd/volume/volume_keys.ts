@@ -18,6 +18,8 @@ export const VOLUME_KEYS = {
   descriptor: { label: "nextfs/1 descriptor", byteLength: 32 },
   /** Authenticates the anchor. */
   anchor: { label: "nextfs/1 anchor", byteLength: 32 },
+  /** Authenticates the journal. */
+  journal: { label: "nextfs/1 journal", byteLength: 32 },
   /** Ties a copy under a new master key to the state that it is a copy of. */
   rekey: { label: "nextfs/1 rekey", byteLength: 32 },
 } as const;

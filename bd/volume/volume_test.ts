@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { WrongKeyError } from "../keys/key_slot.ts";
 import { InUseError } from "../std.ts";
-import { pagedTreeBytes } from "../verity.ts";
+import { pagedTreeBytes } from "../open_verity.ts";
 import {
   ask,
   block,

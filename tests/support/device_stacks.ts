@@ -21,8 +21,8 @@ import {
   openOriginalVerity,
   openPagedVerity,
   pagedTreeBytes,
-  type VerityDevice,
-} from "../../bd/verity.ts";
+} from "../../bd/open_verity.ts";
+import type { VerityDevice } from "../../bd/verity.ts";
 import type { TreeKind } from "./verity.ts";
 
 /** A device, layer by layer. */

@@ -14,7 +14,7 @@ import { scrypt } from "../../bd/keys/scrypt.ts";
 import type { KeySlot } from "../../bd/keys/key_slot.ts";
 import { HostFile, StdDevice } from "../../bd/std.ts";
 import { uuidBytes } from "../../bd/uuid.ts";
-import { openPagedVerity, pagedTreeBytes } from "../../bd/verity.ts";
+import { openPagedVerity, pagedTreeBytes } from "../../bd/open_verity.ts";
 import {
   ANCHOR_BYTES,
   ANCHOR_SLOTS,

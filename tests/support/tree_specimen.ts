@@ -61,14 +61,17 @@ export class TreeSpecimen {
     this.root = this.expectedRoot();
   }
 
-  /** Opens the tree, with the smallest cache, in its file or in another. */
-  open(file: ByteFile = this.file): MerkleTree {
+  /**
+   * Opens the tree in its file or in another, with a cache of `cacheSize`
+   * bytes: the smallest one if absent.
+   */
+  open(file: ByteFile = this.file, cacheSize: number = 0): MerkleTree {
     const { root, size } = this;
     const layout = this.#isPaged
       ? pagedLayout(this.#leafCount)
       : arrayLayout(this.#leafCount, size);
     const nodeHash = createBlockHash(this.#algorithm, this.#key);
-    return new MerkleTree(file, { layout, nodeHash, root, cacheSize: 0 });
+    return new MerkleTree(file, { layout, nodeHash, root, cacheSize });
   }
 
   /** The root that the leaves should have. */

@@ -11,11 +11,8 @@ import type { HashAlgorithm } from "../../bd/hmac.ts";
 import { MemoryDevice } from "../../bd/memory.ts";
 import { MemoryFile } from "../../bd/memory_file.ts";
 import type { TrustedState } from "../../bd/trusted_state.ts";
-import {
-  openOriginalVerity,
-  openPagedVerity,
-  type VerityDevice,
-} from "../../bd/verity.ts";
+import { openOriginalVerity, openPagedVerity } from "../../bd/open_verity.ts";
+import type { VerityDevice } from "../../bd/verity.ts";
 import {
   type Digest,
   hex,

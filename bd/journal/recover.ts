@@ -1,0 +1,150 @@
+/**
+ * Recovery: from what a crash has left in the journal to the one state that
+ * the volume is in.
+ *
+ * With an anchor, it is the anchor's: records behind that were never
+ * acknowledged, and are discarded. Without, it is the last one of the longest
+ * authentic chain. Each record is read once, and what was verified is what is
+ * used.
+ *
+ * @module
+ */
+
+import { IntegrityError } from "../block_device.ts";
+import type { ByteFile } from "../byte_file.ts";
+import { isEqual } from "../bytes.ts";
+import { Checkpoint, RING_START } from "./checkpoint.ts";
+import { RollbackError } from "./errors.ts";
+import {
+  type Contents,
+  type JournalRecord,
+  readRecord,
+  type RecordFormat,
+} from "./record.ts";
+import { Ring } from "./ring.ts";
+import { isSameState, type VolumeState } from "./state.ts";
+
+/** What is known of a volume before its journal is looked at. */
+export interface Identity {
+  /** Its id, 16 bytes. */
+  readonly id: Uint8Array;
+  /** Size of a block, in bytes. */
+  readonly blockSize: number;
+  /** Number of blocks. */
+  readonly leafCount: number;
+  /** Size of the root of its tree, in bytes; 32 without a tree. */
+  readonly rootBytes: number;
+}
+
+/** Which state is to be found. */
+export interface RecoverOptions {
+  /** How records are made. */
+  readonly format: RecordFormat;
+  /** Which volume it must be. */
+  readonly identity: Identity;
+  /** The state that the anchor holds; null without one. */
+  readonly anchored: VolumeState | null;
+  /**
+   * A generation to be taken though the anchor says another. It must be the
+   * checkpoint's, or that of a record.
+   */
+  readonly accept?: number;
+}
+
+/** What recovery has found. */
+export interface Recovery {
+  /** The checkpoint that it began with. */
+  readonly checkpoint: Checkpoint;
+  /** The state that the volume is in. */
+  readonly state: VolumeState;
+  /** Contents of the records from the checkpoint to the state, in order. */
+  readonly contents: readonly Contents[];
+  /** Where the last of these records ends in the ring. */
+  readonly position: number;
+}
+
+/**
+ * Finds the state of the volume by its journal. Nothing is written. Throws
+ * {@link RollbackError} if it is not the anchor's, and
+ * {@link IntegrityError} if the journal is not authentic.
+ */
+export function recover(file: ByteFile, options: RecoverOptions): Recovery {
+  const { format, identity, anchored, accept } = options;
+  const { rootBytes } = identity;
+  const checkpoint = Checkpoint.open(file, { format, rootBytes });
+  checkIdentity(checkpoint.state, identity);
+  const ring = new Ring(file, RING_START);
+  const last = accept ?? anchored?.generation ?? Infinity;
+  const contents: Contents[] = [];
+  let state: VolumeState = checkpoint.state;
+  let { position } = checkpoint.state;
+  if (position >= ring.size) throw damaged("its checkpoint is beyond its end");
+  for (let used = 0; state.generation < last;) {
+    const record = readRecord(ring, position, { before: state, format });
+    if (!record) break;
+    used += record.byteLength;
+    if (used > ring.size) break;
+    checkContents(record, identity);
+    ({ state } = record);
+    contents.push(record.contents);
+    position = ring.advance(position, record.byteLength);
+  }
+  checkState(state, options);
+  return { checkpoint, state, contents, position };
+}
+
+function damaged(reason: string): IntegrityError {
+  return new IntegrityError(0, `the journal is damaged: ${reason}`);
+}
+
+function checkIdentity(state: VolumeState, identity: Identity): void {
+  const isSame = isEqual(state.id, identity.id) &&
+    state.blockSize === identity.blockSize &&
+    state.leafCount === identity.leafCount;
+  if (!isSame) throw new IntegrityError(0, "the journal is another volume's");
+}
+
+/** A record without a MAC may say anything. */
+function checkContents(
+  { contents: { blocks, nodes } }: JournalRecord,
+  { leafCount }: Identity,
+): void {
+  for (const block of blocks.keys()) {
+    if (block >= leafCount) throw damaged(`it has a block ${block}`);
+  }
+  for (const place of nodes.keys()) {
+    if (!Number.isSafeInteger(place)) throw damaged(`it has a node ${place}`);
+  }
+}
+
+function checkState(
+  state: VolumeState,
+  { anchored, accept }: RecoverOptions,
+): void {
+  const { generation } = state;
+  if (accept !== undefined) {
+    if (generation === accept) return;
+    throw new RollbackError(
+      `the volume is at generation ${generation}, and --accept-rollback ` +
+        `says ${accept}`,
+    );
+  }
+  if (!anchored || isSameState(state, anchored)) return;
+  const found = `the volume is at generation ${generation}`;
+  const said = `the anchor says ${anchored.generation}`;
+  if (generation < anchored.generation) {
+    throw new RollbackError(
+      `${found}, ${said}: rolled back, or the wrong copy`,
+    );
+  }
+  if (generation > anchored.generation) {
+    throw new RollbackError(
+      `${found}, ${said}: the anchor was rolled back, or is that of another ` +
+        "copy",
+    );
+  }
+  throw new RollbackError(
+    `${found}, and so is the anchor, but not with the same contents: it is ` +
+      "a copy that went its own way",
+  );
+}

@@ -1,0 +1,173 @@
+/**
+ * Extended attributes: those inside inodes, and the blocks that inodes share.
+ *
+ * @module
+ */
+
+import { CorruptError } from "../errors.ts";
+import { COMPAT } from "../features.ts";
+import { INODE, INODE_BASE_SIZE } from "../inode.ts";
+import { readU32 } from "../layout.ts";
+import { SUPERBLOCK } from "../superblock.ts";
+import {
+  readXattrs,
+  XATTR_ENTRY,
+  XATTR_ENTRY_SIZE,
+  XATTR_HEADER,
+  XATTR_HEADER_SIZE,
+  XATTR_MAGIC,
+} from "../xattr_entries.ts";
+import type { Check } from "./_check.ts";
+
+/** Inside an inode the head is the magic number alone. */
+const INODE_HEADER_SIZE = 4;
+
+/**
+ * Checks the attributes of inode `ino` and claims their block. Returns the
+ * number of blocks they take: 0 or 1.
+ */
+export function checkAttributes(check: Check, ino: number): number {
+  checkInside(check, ino);
+  const block = check.inode(ino, INODE.i_file_acl);
+  if (block === 0) return 0;
+  if (claimBlock(check, ino, block)) return 1;
+  check.setInode(ino, INODE.i_file_acl, 0);
+  return 0;
+}
+
+/** Checks the attributes inside inode `ino`. */
+function checkInside(check: Check, ino: number): void {
+  const { inodeSize } = check.geometry;
+  if (inodeSize === INODE_BASE_SIZE) return;
+  const extra = check.inode(ino, INODE.i_extra_isize);
+  const head = INODE_BASE_SIZE + extra;
+  if (extra === 0 || head + INODE_HEADER_SIZE >= inodeSize) return;
+  const bytes = check.inodeBytes(ino);
+  if (readU32(bytes, head) !== XATTR_MAGIC) return;
+  const region = bytes.subarray(head + INODE_HEADER_SIZE);
+  const reason = entriesProblem(region, 0);
+  if (reason === null) return;
+  check.findings.add("xattr.inode", { inode: ino }, { reason });
+  check.modifyInode(ino).fill(0, head);
+}
+
+/** Claims the block of attributes of `ino`; false if it is of no use. */
+function claimBlock(check: Check, ino: number, block: number): boolean {
+  const { store, findings } = check;
+  const place = { inode: ino };
+  if (!check.isDataBlock(block)) {
+    findings.add("xattr.block_place", place, { pointer: block });
+    return false;
+  }
+  if (check.attributes.has(block)) {
+    const left = check.attributeCounts.get(block) ?? 0;
+    check.attributeCounts.set(block, left - 1);
+    return true;
+  }
+  const bytes = store.tryView(block);
+  if (bytes === null) {
+    findings.add("xattr.block_unreadable", { ...place, block }, {
+      pointer: block,
+    });
+    return false;
+  }
+  const reason = blockProblem(bytes);
+  if (reason !== null) {
+    findings.add("xattr.block", { ...place, block }, {
+      pointer: block,
+      reason,
+    });
+    return false;
+  }
+  check.attributes.add(block);
+  if (!check.used.add(block)) check.shared.add(block);
+  const left = XATTR_HEADER.h_refcount.get(bytes, 0) - 1;
+  if (left !== 0) check.attributeCounts.set(block, left);
+  return true;
+}
+
+/** Compares how often each block of attributes is named to what it says. */
+export function finishAttributes(check: Check): void {
+  const { h_refcount } = XATTR_HEADER;
+  if (check.attributes.size > 0 && !check.hasCompat(COMPAT.ext_attr)) {
+    check.findings.add("superblock.ext_attr");
+    const { s_feature_compat } = SUPERBLOCK;
+    const features = check.superblock(s_feature_compat);
+    check.setSuperblock(s_feature_compat, features | COMPAT.ext_attr);
+  }
+  for (const [block, left] of check.attributeCounts) {
+    if (left === 0) continue;
+    const stored = h_refcount.get(check.store.view(block), 0);
+    const found = stored - left;
+    check.findings.add("xattr.reference_count", { block }, { stored, found });
+    h_refcount.set(check.store.modify(block), 0, found);
+  }
+  check.attributeCounts.clear();
+}
+
+/** What is wrong with a block of attributes; null if nothing is. */
+function blockProblem(bytes: Uint8Array): string | null {
+  if (XATTR_HEADER.h_magic.get(bytes, 0) !== XATTR_MAGIC) {
+    return "it has not the number of such blocks";
+  }
+  if (XATTR_HEADER.h_blocks.get(bytes, 0) !== 1) return "h_blocks is not 1";
+  return entriesProblem(bytes, XATTR_HEADER_SIZE);
+}
+
+/** What is wrong with the entries of `region`; null if nothing is. */
+function entriesProblem(region: Uint8Array, first: number): string | null {
+  let values: { start: number; end: number }[];
+  try {
+    values = readXattrs(region, first, {}).filter(({ value }) =>
+      value.length > 0
+    ).map(({ value }) => {
+      const start = value.byteOffset - region.byteOffset;
+      return { start, end: start + value.length };
+    });
+  } catch (error) {
+    if (error instanceof CorruptError) return error.message;
+    throw error;
+  }
+  values.sort((a, b) => a.start - b.start);
+  for (let i = 1; i < values.length; i++) {
+    if (values[i].start < values[i - 1].end) return "values overlap";
+  }
+  return hashProblem(region, first);
+}
+
+function hashProblem(region: Uint8Array, first: number): string | null {
+  const e = XATTR_ENTRY;
+  for (let at = first; readU32(region, at) !== 0;) {
+    const stored = e.e_hash.get(region, at);
+    const mayLack = first === 0;
+    if (
+      (stored !== 0 || !mayLack) && stored !== entryHash(region, at, false) &&
+      stored !== entryHash(region, at, true)
+    ) return "the hash of an entry is wrong";
+    at += XATTR_ENTRY_SIZE + (e.e_name_len.get(region, at) + 3 & ~3);
+  }
+  return null;
+}
+
+/**
+ * The hash of the entry at `at`. Machines whose characters are signed once
+ * wrote another one for names that are not ASCII. (Linux kernel,
+ * `fs/ext4/xattr.c`.)
+ */
+function entryHash(region: Uint8Array, at: number, isSigned: boolean): number {
+  const e = XATTR_ENTRY;
+  let hash = 0;
+  const name = at + XATTR_ENTRY_SIZE;
+  for (let i = 0; i < e.e_name_len.get(region, at); i++) {
+    const byte = region[name + i];
+    hash = (hash << 5 | hash >>> 27) ^ (isSigned ? byte << 24 >> 24 : byte);
+  }
+  const size = e.e_value_size.get(region, at);
+  const value = new Uint8Array(size + 3 & ~3);
+  const offset = e.e_value_offs.get(region, at);
+  value.set(region.subarray(offset, offset + size));
+  for (let i = 0; i < value.length; i += 4) {
+    hash = (hash << 16 | hash >>> 16) ^ readU32(value, i);
+  }
+  return hash >>> 0;
+}

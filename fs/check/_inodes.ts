@@ -1,0 +1,243 @@
+/**
+ * The inode tables: each inode in use, its fields, its blocks.
+ *
+ * @module
+ */
+
+import { isZero } from "../../bd/bytes.ts";
+import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../attributes.ts";
+import { fileTypeOf } from "../directory_entry.ts";
+import { COMPAT } from "../features.ts";
+import { ROOT_INODE } from "../geometry.ts";
+import { INODE } from "../inode.ts";
+import { checkAttributes, finishAttributes } from "./_attributes.ts";
+import { claimMap, type MapSummary } from "./_block_map.ts";
+import type { Check } from "./_check.ts";
+import {
+  checkExtraSize,
+  checkFlags,
+  checkHighParts,
+  checkSpecial,
+  symlinkProblem,
+} from "./_inode_fields.ts";
+import { isUnreadable } from "./_store.ts";
+
+/** Inode of the list of bad blocks. */
+const BAD_BLOCKS_INODE = 1;
+/** Inode that keeps blocks for the growth of the descriptor table. */
+const RESIZE_INODE = 7;
+/** Inode of the journal of ext3. */
+const JOURNAL_INODE = 8;
+/** Files of this size and more need the feature large_file. */
+const LARGE_FILE_SIZE = 2 ** 31;
+/** Bytes of an inode table that are read at once. */
+const RUN_BYTES = 1 << 20;
+
+/** Checks all inodes, in steps of a block or less. */
+export function* checkInodes(check: Check): Generator<void> {
+  const { groupCount } = check.geometry;
+  const run = new Uint8Array(RUN_BYTES);
+  for (let group = 0; group < groupCount; group++) {
+    yield* checkTable(check, group, run);
+  }
+  checkRoot(check);
+  finishAttributes(check);
+}
+
+function checkRoot(check: Check): void {
+  const kind = check.kind(ROOT_INODE);
+  if (kind === fileTypeOf(S_IFDIR)) return;
+  check.rootProblem = kind === 0
+    ? "its inode is not in use"
+    : "it is not a directory";
+}
+
+function* checkTable(
+  check: Check,
+  group: number,
+  buffer: Uint8Array,
+): Generator<void> {
+  const { geometry, store } = check;
+  const { inodeTableBlocks, blockSize, inodesPerBlock } = geometry;
+  const table = check.inodeTables[group];
+  const most = RUN_BYTES / blockSize;
+  for (let done = 0; done < inodeTableBlocks; done += most) {
+    const count = Math.min(most, inodeTableBlocks - done);
+    const run = buffer.subarray(0, count * blockSize);
+    readTable(check, table + done, run);
+    for (let i = 0; i < count; i++) {
+      const bytes = run.subarray(i * blockSize, (i + 1) * blockSize);
+      const block = table + done + i;
+      if (store.unreadable.has(block)) {
+        replaceTableBlock(check, group, block);
+      } else if (!isZero(bytes)) {
+        if (!store.isDirty(block)) store.keep(block, bytes.slice());
+        const index = (done + i) * inodesPerBlock;
+        yield* checkBlock(check, group, index);
+      }
+    }
+    yield;
+  }
+}
+
+/** Reads blocks of an inode table; zeros for those that cannot be read. */
+function readTable(check: Check, block: number, run: Uint8Array): void {
+  const { store } = check;
+  const { blockSize } = store;
+  try {
+    store.read(block, run);
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    for (let at = 0; at < run.length; at += blockSize) {
+      const bytes = store.tryView(block + at / blockSize);
+      if (bytes === null) run.fill(0, at, at + blockSize);
+      else run.set(bytes, at);
+    }
+  }
+}
+
+function replaceTableBlock(check: Check, group: number, block: number): void {
+  const { inodesPerGroup, inodesPerBlock } = check.geometry;
+  const first = group * inodesPerGroup + 1 +
+    (block - check.inodeTables[group]) * inodesPerBlock;
+  const last = Math.min(
+    first + inodesPerBlock - 1,
+    (group + 1) * inodesPerGroup,
+  );
+  check.findings.add("inode.unreadable", { group, block }, { first, last });
+  check.store.replace(block);
+}
+
+/** Checks the inodes of a block of a table, the first being `index` in it. */
+function* checkBlock(
+  check: Check,
+  group: number,
+  index: number,
+): Generator<void> {
+  const { inodesPerGroup, inodesPerBlock, firstInode } = check.geometry;
+  const end = Math.min(index + inodesPerBlock, inodesPerGroup);
+  for (let i = index; i < end; i++) {
+    const ino = group * inodesPerGroup + i + 1;
+    if (ino < firstInode && ino !== ROOT_INODE) yield* checkOwn(check, ino);
+    else if (isInUse(check, ino)) yield* checkInode(check, ino);
+  }
+}
+
+/** Whether inode `ino` is in use: whether it has links. */
+function isInUse(check: Check, ino: number): boolean {
+  if (check.inode(ino, INODE.i_links_count) !== 0) {
+    if (check.inode(ino, INODE.i_dtime) !== 0) {
+      check.findings.add("inode.dtime", { inode: ino });
+      check.setInode(ino, INODE.i_dtime, 0);
+    }
+    return true;
+  }
+  if (
+    check.inode(ino, INODE.i_mode) !== 0 &&
+    check.inode(ino, INODE.i_dtime) === 0
+  ) {
+    check.findings.add("inode.zero_links", { inode: ino });
+    check.setInode(ino, INODE.i_dtime, Math.max(1, check.now().sec));
+  }
+  return false;
+}
+
+/** Checks an inode of the format, which no directory leads to. */
+function* checkOwn(check: Check, ino: number): Generator<void> {
+  const mode = check.inode(ino, INODE.i_mode);
+  const hasBlocks = ino === BAD_BLOCKS_INODE ||
+    ino === RESIZE_INODE && check.hasCompat(COMPAT.resize_inode) ||
+    ino === JOURNAL_INODE && check.hasCompat(COMPAT.has_journal);
+  if (
+    ino !== BAD_BLOCKS_INODE && mode !== 0 && (mode & S_IFMT) !== S_IFREG
+  ) {
+    check.findings.add("inode.reserved", { inode: ino }, {
+      stored: octal(mode),
+    });
+    check.setInode(ino, INODE.i_mode, 0);
+  }
+  if (!hasBlocks && (mode & S_IFMT) !== S_IFREG) return;
+  check.setKind(ino, fileTypeOf(S_IFREG));
+  const isOwn = ino === BAD_BLOCKS_INODE || ino === RESIZE_INODE;
+  const summary = yield* claimMap(check, { ino, isDirectory: false, isOwn });
+  if (ino !== BAD_BLOCKS_INODE) checkBlockCount(check, ino, summary);
+}
+
+function* checkInode(check: Check, ino: number): Generator<void> {
+  const kind = check.inode(ino, INODE.i_mode) & S_IFMT;
+  if (fileTypeOf(kind) === 0) {
+    check.findings.add("inode.mode", { inode: ino }, {
+      stored: octal(check.inode(ino, INODE.i_mode)),
+    });
+    return check.clearInode(ino);
+  }
+  checkFlags(check, ino, kind);
+  checkHighParts(check, ino, kind);
+  checkExtraSize(check, ino);
+  if (kind === S_IFLNK) {
+    const reason = symlinkProblem(check, ino);
+    if (reason !== null) {
+      check.findings.add("inode.symlink", { inode: ino }, { reason });
+      return check.clearInode(ino);
+    }
+  }
+  const hasMap = kind === S_IFREG || kind === S_IFDIR ||
+    kind === S_IFLNK &&
+      check.inode(ino, INODE.i_size) >= INODE.i_block.size;
+  if (kind !== S_IFLNK && !hasMap && !checkSpecial(check, ino)) return;
+  const isDirectory = kind === S_IFDIR;
+  check.setKind(ino, fileTypeOf(kind));
+  if (isDirectory) check.directories.add(ino);
+  let summary: MapSummary | null = null;
+  if (hasMap) {
+    summary = yield* claimMap(check, { ino, isDirectory, isOwn: false });
+  }
+  if (summary !== null && kind !== S_IFLNK) checkSize(check, ino, summary);
+  const attributes = checkAttributes(check, ino);
+  checkBlockCount(check, ino, summary, attributes);
+  if (summary === null || summary.lost === 0) return;
+  check.findings.add("data.unreadable", { inode: ino }, {
+    count: summary.lost,
+    block: summary.firstLost,
+  });
+}
+
+/** Checks the size of a file or directory against its blocks. */
+function checkSize(check: Check, ino: number, { last }: MapSummary): void {
+  const { blockSize, fileSizeMax } = check.geometry;
+  const isDirectory = check.kind(ino) === fileTypeOf(S_IFDIR);
+  const low = check.inode(ino, INODE.i_size);
+  const high = isDirectory ? 0 : check.inode(ino, INODE.i_size_high);
+  const stored = low + high * 2 ** 32;
+  const end = (last + 1) * blockSize;
+  // The last block of a file may lie behind its end: taken, and not written.
+  const isRight = isDirectory
+    ? stored === end && end > 0
+    : stored >= last * blockSize && stored <= fileSizeMax;
+  const found = isDirectory ? Math.max(end, blockSize) : end;
+  if (!isRight && found !== stored) {
+    check.findings.add("inode.size", { inode: ino }, { stored, found });
+    check.setInode(ino, INODE.i_size, found % 2 ** 32);
+    if (!isDirectory) {
+      check.setInode(ino, INODE.i_size_high, Math.floor(found / 2 ** 32));
+    }
+  }
+  if ((isRight ? stored : found) >= LARGE_FILE_SIZE) check.hasLargeFiles = true;
+}
+
+/** Checks the space that an inode is said to take. */
+export function checkBlockCount(
+  check: Check,
+  ino: number,
+  map: MapSummary | null,
+  attributes = 0,
+): void {
+  const blocks = attributes + (map === null ? 0 : map.data + map.indirect);
+  const found = blocks * (check.geometry.blockSize / 512);
+  const stored = check.inode(ino, INODE.i_blocks);
+  if (found === stored || found > 0xffffffff) return;
+  check.findings.add("inode.block_count", { inode: ino }, { stored, found });
+  check.setInode(ino, INODE.i_blocks, found);
+}
+
+const octal = (mode: number): string => mode.toString(8).padStart(6, "0");
