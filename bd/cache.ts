@@ -31,34 +31,13 @@
  */
 
 import { type BlockDevice, checkRange } from "./block_device.ts";
-import { Clock, type ClockEntry } from "./_clock.ts";
+import { CLEAN, type Entry, type Undo } from "./_cache_entry.ts";
+import { Clock } from "./_clock.ts";
 import { Frames, RUN_BYTES_MAX } from "./_frames.ts";
 import { FrozenSet } from "./_frozen_set.ts";
 
 /** Least number of blocks a cache holds. */
 const CAPACITY_MIN = 16;
-/** The number of no set: that of a clean block. */
-const CLEAN = 0;
-
-/** One version of a block in memory. */
-interface Entry extends ClockEntry {
-  readonly block: number;
-  data: Uint8Array;
-  /** Number of the set of dirty blocks that holds it, or {@link CLEAN}. */
-  dirtyIn: number;
-  /** Whether it is what the cache shows for the block. */
-  cached: boolean;
-  /** Transaction that has saved the previous contents. */
-  transaction: number;
-}
-
-/** How to put back one block as it was before the transaction. */
-interface Undo {
-  entry: Entry;
-  /** Previous contents, or null if the entry is new. */
-  data: Uint8Array | null;
-  dirtyIn: number;
-}
 
 /** Counts since the cache was made. */
 export interface CacheStatistics {

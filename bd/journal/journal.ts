@@ -373,13 +373,11 @@ export class Journal {
     const leaving = { blocks: blocks.leave(), nodes: nodes.leave() };
     try {
       if (leaving.blocks.size > 0) {
-        const isReplaced = (key: number): boolean => blocks.isReplaced(key);
-        const how = { file: image, unitBytes: blockSize, isReplaced, slices };
+        const how = { file: image, unitBytes: blockSize, slices };
         await placeBlocks(leaving.blocks, how);
       }
       if (tree && leaving.nodes.size > 0) {
-        const isReplaced = (key: number): boolean => nodes.isReplaced(key);
-        const how = { file: tree, unitBytes: nodeBytes, isReplaced, slices };
+        const how = { file: tree, unitBytes: nodeBytes, slices };
         await placeNodes(leaving.nodes, how);
       }
       const syncs = [];

@@ -14,14 +14,12 @@ const RUN_BYTES_MAX = 1 << 20;
 /** Nodes that lie in the same part of so many bytes are written together. */
 const PART_BYTES = 4096;
 
-/** Where values go, and which of them need not. */
+/** Where values go. */
 export interface Placing {
   /** The file that they belong into. */
   readonly file: ByteFile;
   /** Size of a value, in bytes. */
   readonly unitBytes: number;
-  /** Whether a newer value is committed, which will be placed later. */
-  readonly isReplaced: (key: number) => boolean;
   /** Lets other work go on. */
   readonly slices: Slices;
 }
@@ -29,7 +27,7 @@ export interface Placing {
 /** Writes blocks, in the order in which `layer` has them: ascending. */
 export async function placeBlocks(
   layer: Layer,
-  { file, unitBytes, isReplaced, slices }: Placing,
+  { file, unitBytes, slices }: Placing,
 ): Promise<void> {
   const run = new Uint8Array(
     Math.min(RUN_BYTES_MAX, layer.size * unitBytes),
@@ -41,7 +39,6 @@ export async function placeBlocks(
     length = 0;
   };
   for (const [block, bytes] of layer) {
-    if (isReplaced(block)) continue;
     const isNext = block === first + length / unitBytes;
     if (!isNext || length === run.length) flush();
     if (length === 0) first = block;
@@ -59,7 +56,7 @@ export async function placeBlocks(
  */
 export async function placeNodes(
   layer: Layer,
-  { file, unitBytes, isReplaced, slices }: Placing,
+  { file, unitBytes, slices }: Placing,
 ): Promise<void> {
   const bytes = new Uint8Array(PART_BYTES + unitBytes);
   let start = 0;
@@ -69,7 +66,6 @@ export async function placeNodes(
     part = null;
   };
   for (const [place, node] of layer) {
-    if (isReplaced(place)) continue;
     const at = place * unitBytes;
     if (!part || at + unitBytes > start + part.length) {
       flush();

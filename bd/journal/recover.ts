@@ -2,8 +2,8 @@
  * Recovery: from what a crash has left in the journal to the one state that
  * the volume is in.
  *
- * With an anchor, it is the anchor's: records behind that were never
- * acknowledged, and are discarded. Without, it is the last one of the longest
+ * With an anchor, it is the anchor's: a record behind that was never
+ * acknowledged, and is discarded. Without, it is the last one of the longest
  * authentic chain. Each record is read once, and what was verified is what is
  * used.
  *
@@ -90,7 +90,35 @@ export function recover(file: ByteFile, options: RecoverOptions): Recovery {
     position = ring.advance(position, record.byteLength);
   }
   checkState(state, options);
+  if (anchored && accept === undefined) {
+    checkTail(ring, { position, state, format });
+  }
   return { checkpoint, state, contents, position };
+}
+
+/**
+ * A record is begun when the anchor has the one before it: at most one may
+ * follow what the anchor says. To discard more would be to lose what was
+ * acknowledged.
+ */
+function checkTail(
+  ring: Ring,
+  { position, state, format }: {
+    position: number;
+    state: VolumeState;
+    format: RecordFormat;
+  },
+): void {
+  const next = readRecord(ring, position, { before: state, format });
+  if (!next) return;
+  const end = ring.advance(position, next.byteLength);
+  if (!readRecord(ring, end, { before: next.state, format })) return;
+  throw new RollbackError(
+    `the journal goes on to generation ${
+      next.state.generation + 1
+    } at least, ` +
+      `the anchor says ${state.generation}: the anchor was rolled back`,
+  );
 }
 
 function damaged(reason: string): IntegrityError {

@@ -18,6 +18,8 @@
 
 /** Values taken from memory at a time. */
 const SLAB_UNITS = 64;
+/** Most values whose memory is kept for others. */
+const FREE_UNITS_MAX = 4096;
 
 /** Values by number: block numbers, or places of nodes. */
 export type Layer = Map<number, Uint8Array>;
@@ -94,14 +96,9 @@ export class Staging {
     return this.#leaving;
   }
 
-  /** Whether a commit since the last {@link Staging.leave} has replaced it. */
-  isReplaced(key: number): boolean {
-    return this.#committed.has(key);
-  }
-
   /** What a checkpoint took is in its place, for good. */
   release(): void {
-    for (const value of this.#leaving.values()) this.#free.push(value);
+    for (const value of this.#leaving.values()) this.#recycle(value);
     this.#leaving = new Map();
   }
 
@@ -117,10 +114,14 @@ export class Staging {
     if (below.size === 0) return above;
     for (const [key, value] of above) {
       const old = below.get(key);
-      if (old) this.#free.push(old);
+      if (old) this.#recycle(old);
       below.set(key, value);
     }
     return below;
+  }
+
+  #recycle(value: Uint8Array): void {
+    if (this.#free.length < FREE_UNITS_MAX) this.#free.push(value);
   }
 
   #take(): Uint8Array {
