@@ -18,6 +18,7 @@
 
 import { DeviceError } from "../block_device.ts";
 import type { ByteFile } from "../byte_file.ts";
+import { isEqual } from "../bytes.ts";
 import { type BlockHash, createHmac } from "../hmac.ts";
 import type { Anchor } from "../journal/anchor.ts";
 import { RollbackError } from "../journal/errors.ts";
@@ -40,9 +41,16 @@ export function latestAnchor(
   bytes: Uint8Array,
   mac: BlockHash | null,
 ): VolumeState | null {
+  const slots = ANCHOR_SLOTS.map((at) => bytes.subarray(at, at + STATE_BYTES));
+  return latestOf(slots, mac);
+}
+
+function latestOf(
+  slots: readonly Uint8Array[],
+  mac: BlockHash | null,
+): VolumeState | null {
   let latest: VolumeState | null = null;
-  for (const [i, at] of ANCHOR_SLOTS.entries()) {
-    const slot = bytes.subarray(at, at + STATE_BYTES);
+  for (const [i, slot] of slots.entries()) {
     const state = decodeState("anchor", slot, { mac });
     if (!state || state.generation % 2 !== i) continue;
     if (!latest || state.generation > latest.generation) latest = state;
@@ -54,6 +62,8 @@ export function latestAnchor(
 export class FileAnchor implements Anchor {
   readonly #file: ByteFile;
   readonly #mac: BlockHash;
+  /** What both slots are known to hold; null if that is not known. */
+  #slots: Uint8Array[] | null = null;
   #state: VolumeState;
   #open = true;
 
@@ -76,7 +86,7 @@ export class FileAnchor implements Anchor {
       );
     }
     const mac = createHmac("sha256", key);
-    const state = stored(file, mac);
+    const state = latestOf(readSlots(file), mac);
     if (state) return new FileAnchor(file, mac, state);
     mac.wipe();
     throw new VolumeIntegrityError(
@@ -91,7 +101,7 @@ export class FileAnchor implements Anchor {
     state: VolumeState,
   ): Promise<FileAnchor> {
     const anchor = new FileAnchor(file, createHmac("sha256", key), state);
-    await anchor.#write(state);
+    await anchor.#write(state, readSlots(file));
     return anchor;
   }
 
@@ -105,16 +115,9 @@ export class FileAnchor implements Anchor {
     if (!this.#open) {
       throw new DeviceError("EBADF", "Cannot store the anchor: it is closed");
     }
-    const present = stored(this.#file, this.#mac);
-    const isExpected = present !== null &&
-      (isSameState(present, expected) || isSameState(present, next));
-    if (!isExpected) {
-      throw new RollbackError(
-        "Cannot store the anchor: somebody else has stored another state in " +
-          "it; is a copy of the volume in use?",
-      );
-    }
-    await this.#write(next);
+    const slots = readSlots(this.#file);
+    this.#check(slots, [expected, next]);
+    await this.#write(next, slots);
     this.#state = next;
   }
 
@@ -126,18 +129,34 @@ export class FileAnchor implements Anchor {
     this.#file.close();
   }
 
-  async #write(state: VolumeState): Promise<void> {
+  /** Throws unless one of `states` is in `slots`, as they were read now. */
+  #check(slots: Uint8Array[], states: VolumeState[]): void {
+    // Nearly always it is what this one has left there.
+    const isKnown = this.#slots?.every((slot, i) => isEqual(slot, slots[i]));
+    if (isKnown) return;
+    const present = latestOf(slots, this.#mac);
+    if (present && states.some((state) => isSameState(state, present))) return;
+    throw new RollbackError(
+      "Cannot store the anchor: somebody else has stored another state in " +
+        "it; is a copy of the volume in use?",
+    );
+  }
+
+  /** Stores `state`; `slots` is what was there before. */
+  async #write(state: VolumeState, slots: Uint8Array[]): Promise<void> {
     const bytes = encodeState("anchor", state, this.#mac);
-    this.#file.writeAt(ANCHOR_SLOTS[state.generation % 2], bytes);
+    const slot = state.generation % 2;
+    this.#slots = null;
+    this.#file.writeAt(ANCHOR_SLOTS[slot], bytes);
     await this.#file.sync();
+    this.#slots = slots.with(slot, bytes);
   }
 }
 
-/** The authentic state in an anchor's file, or null. */
-function stored(file: ByteFile, mac: BlockHash): VolumeState | null {
-  const bytes = new Uint8Array(ANCHOR_BYTES);
-  for (const at of ANCHOR_SLOTS) {
-    file.readAt(at, bytes.subarray(at, at + STATE_BYTES));
-  }
-  return latestAnchor(bytes, mac);
+function readSlots(file: ByteFile): Uint8Array[] {
+  return ANCHOR_SLOTS.map((at) => {
+    const slot = new Uint8Array(STATE_BYTES);
+    file.readAt(at, slot);
+    return slot;
+  });
 }

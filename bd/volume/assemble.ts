@@ -32,7 +32,7 @@ import {
   recordFormat,
   type StateKeeper,
 } from "./keeper.ts";
-import { checkState, type Unlocked } from "./unlock.ts";
+import { checkFinished, checkState, type Unlocked } from "./unlock.ts";
 
 /** Where the state of a volume is kept, and what to trust of it. */
 export interface StateOptions {
@@ -166,6 +166,8 @@ async function openState(
     isMade,
     options,
   });
+  // What is unfinished has no journal, and should not be refused for that.
+  if (anchor && !options.copying) checkFinished(anchor.state);
   const image = files.open("image", blockCount * blockSize);
   const tree = hasTree(descriptor)
     ? files.open("tree", pagedTreeBytes(blockCount))

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { IntegrityError } from "../block_device.ts";
+import { RollbackError } from "../journal/errors.ts";
 import { WrongKeyError } from "../keys/key_slot.ts";
 import {
   ask,
@@ -22,7 +23,11 @@ const LENGTHS: Record<string, (bytes: Uint8Array) => Uint8Array> = {
   "is cut short by a byte": (bytes) => bytes.subarray(0, bytes.length - 1),
   "is cut short by half": (bytes) => bytes.subarray(0, bytes.length / 2),
   "is empty": () => new Uint8Array(),
-  "is longer": (bytes) => Uint8Array.of(...bytes, ...new Uint8Array(4096)),
+  "is longer": (bytes) => {
+    const longer = new Uint8Array(bytes.length + 4096);
+    longer.set(bytes);
+    return longer;
+  },
 };
 
 for (const device of DEVICES) {
@@ -38,7 +43,11 @@ for (const device of DEVICES) {
             openVolume(path, { secret: ask(1) }),
             (error) => {
               assert(error instanceof VolumeIntegrityError, `${file} ${how}`);
-              assert.match(error.message, new RegExp(`${file} has \\d+ bytes`));
+              const message = new RegExp(`its ${file} has \\d+ bytes`);
+              assert.match(
+                error.message,
+                file === "anchor" ? /the anchor has \d+ bytes/ : message,
+              );
               return true;
             },
           );
@@ -61,17 +70,19 @@ for (const device of DEVICES) {
 }
 
 for (const device of KEYED_DEVICES) {
-  Deno.test(`${device}: anchor and descriptor of another volume are refused`, () =>
+  Deno.test(`${device}: files of another volume are refused`, () =>
     withTempDir(async (dir) => {
       for (const name of ["a", "b"]) await newVolume(`${dir}/${name}`, device);
-      for (const file of ["anchor", "volume.json"]) {
+      for (const file of ["anchor", "journal", "volume.json"]) {
+        const what = file === "journal" ? "journal" : "anchor";
         await copyDirectory(`${dir}/a`, `${dir}/c`);
         await Deno.copyFile(`${dir}/b/${file}`, `${dir}/c/${file}`);
         await assert.rejects(
           openVolume(`${dir}/c`, { secret: ask(1) }),
           (error) => {
             assert(error instanceof VolumeIntegrityError);
-            assert.match(error.message, /the anchor is not authentic: /);
+            const message = new RegExp(`the ${what} is not authentic: `);
+            assert.match(error.message, message);
             return true;
           },
         );
@@ -80,15 +91,58 @@ for (const device of KEYED_DEVICES) {
     }));
 }
 
+/** Makes a volume `new`, and a copy `old` from before its last commit. */
+async function makeTwoMoments(
+  dir: string,
+  device: (typeof KEYED_DEVICES)[number],
+): Promise<void> {
+  await newVolume(`${dir}/new`, device);
+  for (const seed of [1, 3]) {
+    await withVolume(`${dir}/new`, async (volume) => {
+      await writeBlocks(volume, { 1: seed, 40: 2 });
+      await volume.device.settle?.();
+    });
+    if (seed === 1) await copyDirectory(`${dir}/new`, `${dir}/old`);
+  }
+}
+
+for (const device of KEYED_DEVICES) {
+  Deno.test(`${device}: an older journal or anchor is refused`, () =>
+    withTempDir(async (dir) => {
+      await makeTwoMoments(dir, device);
+      const cases: [string[], RegExp][] = [
+        [["journal"], /at generation \d, the anchor says \d: rolled back, or/],
+        [["anchor"], /says \d: the anchor was rolled back, or is that of ano/],
+        [["image", "journal", "tree"], /: rolled back, or the wrong copy$/],
+        [["image", "anchor", "tree"], /: the anchor was rolled back, or /],
+      ];
+      for (const [files, message] of cases) {
+        await copyDirectory(`${dir}/new`, `${dir}/mixed`);
+        for (const file of files) {
+          if (file === "tree" && device === "crypt") continue;
+          await Deno.copyFile(`${dir}/old/${file}`, `${dir}/mixed/${file}`);
+        }
+        for (const readOnly of [true, false]) {
+          await assert.rejects(
+            openVolume(`${dir}/mixed`, { secret: ask(1), readOnly }),
+            (error) => {
+              assert(error instanceof RollbackError, String(error));
+              assert.match(error.message, message);
+              return true;
+            },
+          );
+        }
+        await Deno.remove(`${dir}/mixed`, { recursive: true });
+      }
+    }));
+}
+
 for (const device of ["verity", "vericrypt"] as const) {
-  Deno.test(`${device}: an older image, tree or anchor is found out`, () =>
+  Deno.test(`${device}: an older image or tree is found out`, () =>
     withTempDir(async (dir) => {
       const path = `${dir}/new`;
-      await newVolume(path, device);
-      await withVolume(path, (volume) => writeBlocks(volume, { 1: 1, 40: 2 }));
-      await copyDirectory(path, `${dir}/old`);
-      await withVolume(path, (volume) => writeBlocks(volume, { 1: 3 }));
-      for (const file of ["image", "tree", "anchor"]) {
+      await makeTwoMoments(dir, device);
+      for (const file of ["image", "tree"]) {
         await copyDirectory(path, `${dir}/mixed`);
         await Deno.copyFile(`${dir}/old/${file}`, `${dir}/mixed/${file}`);
         await withVolume(`${dir}/mixed`, ({ device }) => {
@@ -106,7 +160,10 @@ for (const device of ["verity", "vericrypt"] as const) {
     withTempDir(async (dir) => {
       const path = `${dir}/v`;
       await newVolume(path, device);
-      await withVolume(path, (volume) => writeBlocks(volume, { 1: 1 }));
+      await withVolume(path, async (volume) => {
+        await writeBlocks(volume, { 1: 1 });
+        await volume.device.settle?.();
+      });
       using image = await Deno.open(`${path}/image`, { write: true });
       await image.seek(7 * 1024, Deno.SeekMode.Start);
       await image.write(block(9));
@@ -147,13 +204,22 @@ Deno.test("every changed byte of the descriptor is refused, in one line", () =>
     assert(kept < 5, `${kept} changes make no difference`);
   }));
 
-Deno.test("a changed byte of the anchor's only state is refused", () =>
+Deno.test("a changed byte of the anchor's only good state is refused", () =>
   withTempDir(async (dir) => {
     const path = `${dir}/v`;
     await newVolume(path, "verity");
     const file = `${path}/anchor`;
     const bytes = await Deno.readFile(file);
-    // Generation 1, the only one, is in the second slot.
+    // Generation 2, the first that is finished, is in the first slot; the other
+    // is of the volume while it was made.
+    for (let at = 0; at < 512; at += 3) {
+      await Deno.writeFile(file, bytes.with(at, bytes[at] ^ 0x80));
+      await assert.rejects(
+        openVolume(path, { secret: ask(1) }),
+        /that was never completed, put in the place of the volume$/,
+      );
+    }
+    bytes[0] ^= 1;
     for (let at = 4096; at < 4096 + 512; at += 3) {
       await Deno.writeFile(file, bytes.with(at, bytes[at] ^ 0x80));
       await assert.rejects(

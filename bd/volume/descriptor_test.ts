@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { makeKeySlot } from "../keys/key_slot.ts";
 import {
+  anchorPlace,
   type Descriptor,
   descriptorDigest,
   formatDescriptor,
+  hasKey,
   type KeyedDescriptor,
   parseDescriptor,
   signDescriptor,
@@ -19,11 +21,13 @@ function keyed(): KeyedDescriptor {
   const master = new Uint8Array(32).fill(5);
   const bytes = new TextEncoder().encode("secret");
   return signDescriptor({
-    nextfs: 1,
+    nextfs: 2,
     id: "0123abcd-4567-489a-bcde-f0123456789a",
     device: "vericrypt",
     blockSize: 4096,
     blockCount: 1000,
+    journalSize: 1 << 20,
+    anchor: "beside",
     keys: [
       makeKeySlot(master, { kind: "passphrase", bytes }, {
         id: 0,
@@ -38,12 +42,20 @@ function keyed(): KeyedDescriptor {
 }
 
 const PLAIN: Descriptor = {
-  nextfs: 1,
+  nextfs: 2,
   id: "0123abcd-4567-489a-bcde-f0123456789a",
   device: "std",
   blockSize: 1024,
   blockCount: 1,
+  journalSize: 2 ** 30,
 };
+
+/** The same without a journal, as the first version of the format had it. */
+function withoutJournal(descriptor: Descriptor): Descriptor {
+  const old = { ...descriptor, nextfs: 1, journalSize: undefined } as const;
+  const same = hasKey(old) ? { ...old, anchor: undefined } : old;
+  return JSON.parse(JSON.stringify(same));
+}
 
 function parse(value: unknown): Descriptor {
   return parseDescriptor(new TextEncoder().encode(JSON.stringify(value)));
@@ -63,10 +75,22 @@ function refuses(value: unknown, message: RegExp): void {
 
 Deno.test("a descriptor is read as it was written", () => {
   for (const descriptor of [keyed(), PLAIN]) {
-    const bytes = formatDescriptor(descriptor);
-    assert.deepEqual(parseDescriptor(bytes), descriptor);
-    assert.match(new TextDecoder().decode(bytes), /^{\n {2}"nextfs": 1,\n/);
+    for (
+      const [nextfs, one] of [[2, descriptor], [
+        1,
+        withoutJournal(descriptor),
+      ]] as const
+    ) {
+      const bytes = formatDescriptor(one);
+      assert.deepEqual(parseDescriptor(bytes), one);
+      const text = new TextDecoder().decode(bytes);
+      assert.ok(text.startsWith(`{\n  "nextfs": ${nextfs},\n`));
+    }
   }
+  assert.deepEqual(
+    [PLAIN, keyed(), withoutJournal(keyed())].map(anchorPlace),
+    ["none", "beside", "beside"],
+  );
 });
 
 Deno.test("the MAC is HMAC-SHA-256 of the canonical JSON of all the rest", () => {
@@ -89,8 +113,9 @@ Deno.test("the MAC is HMAC-SHA-256 of the canonical JSON of all the rest", () =>
       ],
     )
   );
-  const text = `{"blockCount":1000,"blockSize":4096,"device":"vericrypt",` +
-    `"id":"${descriptor.id}","keys":[${slots}],"nextfs":1}`;
+  const text = `{"anchor":"beside","blockCount":1000,"blockSize":4096,` +
+    `"device":"vericrypt","id":"${descriptor.id}","journalSize":1048576,` +
+    `"keys":[${slots}],"nextfs":2}`;
   const mac = createHmac("sha256", KEY).update(text).digest("hex");
   assert.equal(descriptor.mac, mac);
 });
@@ -111,7 +136,7 @@ Deno.test("a change of any field is refused by its form or by the MAC", () => {
   verifyDescriptor(descriptor, KEY);
   const digest = descriptorDigest(descriptor).toHex();
   const all = paths(descriptor);
-  assert.equal(all.length, 20);
+  assert.equal(all.length, 22);
   for (const path of all) {
     const changed = structuredClone(descriptor);
     // deno-lint-ignore no-explicit-any
@@ -148,20 +173,32 @@ Deno.test("parseDescriptor() says what is wrong, and where", () => {
   const good = JSON.parse(JSON.stringify(keyed()));
   const slot = good.keys[0];
   const cases: [unknown, RegExp][] = [
-    [{ ...good, nextfs: 2 }, /made by a newer nextfs: format 2.* knows 1$/],
+    [{ ...good, nextfs: 3 }, /made by a newer nextfs: format 3.* knows 2$/],
     [{ nextfs: 7, all: "else" }, /made by a newer nextfs: format 7/],
-    [{ ...good, nextfs: 0 }, /nextfs: not one of 1$/],
-    [{ ...good, nextfs: "1" }, /nextfs: not one of 1$/],
+    [{ ...good, nextfs: 0 }, /nextfs: not one of 2, 1$/],
+    [{ ...good, nextfs: "2" }, /nextfs: not one of 2, 1$/],
     [{ ...good, extra: 1 }, /damaged: extra: unknown field$/],
     [{ ...good, id: undefined }, /id: not a text$/],
     [{ ...good, id: good.id.toUpperCase() }, /id: not of the right form$/],
     [{ ...good, device: "raid" }, /device: not one of std, crypt, verity/],
-    [{ ...good, device: "std" }, /keys: unknown field$/],
+    [{ ...good, device: "std" }, /anchor: unknown field$/],
+    [{ ...good, device: "std", anchor: undefined }, /keys: unknown field$/],
     [{ ...PLAIN, device: "crypt" }, /keys: not an array$/],
     [{ ...good, blockSize: 512 }, /blockSize: not one of 1024, 2048, 4096$/],
     [{ ...good, blockCount: 0 }, /blockCount: not a whole number from 1 to/],
     [{ ...good, blockCount: 2 ** 32 }, /blockCount: not a whole number/],
     [{ ...good, blockCount: 1.5 }, /blockCount: not a whole number/],
+    [{ ...good, journalSize: undefined }, /journalSize: missing$/],
+    [{ ...good, journalSize: 2 ** 20 - 1 }, /journalSize: not a whole number/],
+    [{ ...good, journalSize: 2 ** 30 + 1 }, /journalSize: not a whole number/],
+    [{ ...good, journalSize: "1048576" }, /journalSize: not a whole number/],
+    [{ ...good, anchor: undefined }, /anchor: missing$/],
+    [{ ...good, anchor: "nearby" }, /anchor: not one of beside, apart, none$/],
+    [{ ...good, nextfs: 1 }, /journalSize: unknown field$/],
+    [{ ...good, nextfs: 1, journalSize: undefined }, /anchor: unknown field$/],
+    [{ ...PLAIN, nextfs: 1 }, /journalSize: unknown field$/],
+    [{ ...PLAIN, anchor: "none" }, /anchor: unknown field$/],
+    [{ ...PLAIN, journalSize: null }, /journalSize: not a whole number/],
     [{ ...good, keys: [] }, /keys: 0 of them; 1 to 16 may be$/],
     [{ ...good, keys: Array(17).fill(slot) }, /keys: 17 of them; 1 to 16/],
     [{ ...good, keys: [slot, slot] }, /keys\[1\]\.id: not in ascending/],

@@ -38,7 +38,10 @@ function withFilled(
       blockCount: BLOCK_COUNT,
       slot: { label: "mine", id: 4, created: "2026-01-01T00:00:00Z" },
     });
-    await withVolume(path, (volume) => writeBlocks(volume, SEEDS));
+    await withVolume(path, async (volume) => {
+      await writeBlocks(volume, SEEDS);
+      await volume.device.settle?.();
+    });
     await visit(path, dir);
   });
 }
@@ -47,6 +50,7 @@ function filesOf(device: KeyedDevice): string[] {
   return [
     "anchor",
     "image",
+    "journal",
     ...device === "crypt" ? [] : ["tree"],
     "volume.json",
   ];
@@ -135,7 +139,7 @@ for (const device of KEYED_DEVICES) {
       await rekeyVolume(whole, { secret: ask(1) });
       const id = await read(whole, "volume.json");
       // The order of the moves, of which the first `moved` are done.
-      const moves = ["image", "tree", "anchor", "volume.json"]
+      const moves = ["image", "tree", "anchor", "journal", "volume.json"]
         .filter((name) => filesOf(device).includes(name));
       for (let moved = 0; moved <= moves.length; moved++) {
         for (const by of ["opening", "reading", "rekeying"]) {

@@ -79,6 +79,15 @@ function openFirst(
   throw new WrongKeyError(`no ${name} opens it, only ${other} do`);
 }
 
+/** Throws {@link VolumeIntegrityError} for the state of half a copy. */
+export function checkFinished({ unfinished }: VolumeState): void {
+  if (unfinished === 0) return;
+  throw new VolumeIntegrityError(
+    "it is a copy under a new master key that was never completed, put in " +
+      "the place of the volume",
+  );
+}
+
 /**
  * Throws {@link VolumeIntegrityError} unless `state`, which is authentic, is
  * of the volume of `descriptor`, and of this descriptor of it. A copy that is
@@ -95,12 +104,7 @@ export function checkState(
   if (!isSame) {
     throw new VolumeIntegrityError("the anchor is another volume's");
   }
-  if (state.unfinished !== 0 && !copying) {
-    throw new VolumeIntegrityError(
-      "it is a copy under a new master key that was never completed, put in " +
-        "the place of the volume",
-    );
-  }
+  if (!copying) checkFinished(state);
   const digest = descriptorDigest(descriptor);
   if (isEqual(digest, state.descriptor)) return;
   // A change of the descriptor was cut short when it was in place already.

@@ -5,7 +5,7 @@
  * Invariants: `used` holds the blocks that inodes claim, and none of the
  * volume's own structures, whose places follow from the geometry and from
  * `places`. Memory is a bit for each block and three bytes for each inode, in
- * groups that have any, and 12 bytes for each directory.
+ * groups that have any, and 16 bytes for each directory.
  *
  * @module
  */

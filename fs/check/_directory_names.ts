@@ -28,6 +28,8 @@ export class NameCollector {
   readonly #doubtful = new Set<number>();
   /** Names with such a hash that were met in the second pass, and inodes. */
   readonly #seen = new Map<string, number>();
+  /** The suffix to try next. */
+  #suffix = 0;
 
   /** Starts with directory `ino`. */
   constructor(check: Check, ino: number) {
@@ -88,8 +90,8 @@ export class NameCollector {
 
   /** A name of the same length that the directory has not; null if none is. */
   #freeName(name: Uint8Array): Uint8Array | null {
-    for (let i = 0; i < SUFFIX_BASE ** 4; i++) {
-      const suffix = `~${i.toString(SUFFIX_BASE)}`;
+    for (; this.#suffix < SUFFIX_BASE ** 4; this.#suffix++) {
+      const suffix = `~${this.#suffix.toString(SUFFIX_BASE)}`;
       if (suffix.length > name.length) break;
       const fresh = name.slice();
       fresh.set(new TextEncoder().encode(suffix), name.length - suffix.length);
@@ -105,11 +107,21 @@ export class NameCollector {
 
   #take(name: Uint8Array): boolean {
     const key = keyOf(name);
-    const hash = hashOf(name);
-    const hashes = this.#hashes.subarray(0, this.#count);
-    if (this.#seen.has(key) || hashes.includes(hash)) return false;
+    if (this.#seen.has(key) || this.#hasHash(hashOf(name))) return false;
     this.#seen.set(key, 0);
     return true;
+  }
+
+  /** Whether a name with `hash` was there at first. */
+  #hasHash(hash: number): boolean {
+    let low = 0;
+    let high = this.#count;
+    while (low < high) {
+      const middle = low + high >>> 1;
+      if (this.#hashes[middle] < hash) low = middle + 1;
+      else high = middle;
+    }
+    return low < this.#count && this.#hashes[low] === hash;
   }
 }
 

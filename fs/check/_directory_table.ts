@@ -14,6 +14,7 @@ export class DirectoryTable {
   #inodes = new Uint32Array(ROOM_FIRST);
   #parents = new Uint32Array(ROOM_FIRST);
   #dotdots = new Uint32Array(ROOM_FIRST);
+  #marks = new Uint32Array(ROOM_FIRST);
 
   /** Adds directory `ino`; if it is less than the last one, in its place. */
   add(ino: number): void {
@@ -23,10 +24,12 @@ export class DirectoryTable {
       this.#inodes[at] = this.#inodes[at - 1];
       this.#parents[at] = this.#parents[at - 1];
       this.#dotdots[at] = this.#dotdots[at - 1];
+      this.#marks[at] = this.#marks[at - 1];
     }
     this.#inodes[at] = ino;
     this.#parents[at] = 0;
     this.#dotdots[at] = 0;
+    this.#marks[at] = 0;
   }
 
   #grow(): void {
@@ -38,6 +41,7 @@ export class DirectoryTable {
     this.#inodes = larger(this.#inodes);
     this.#parents = larger(this.#parents);
     this.#dotdots = larger(this.#dotdots);
+    this.#marks = larger(this.#marks);
   }
 
   /** Inode of directory `at`. */
@@ -79,5 +83,17 @@ export class DirectoryTable {
   setDotdot(ino: number, dotdot: number): void {
     const at = this.find(ino);
     if (at >= 0) this.#dotdots[at] = dotdot;
+  }
+
+  /** The mark of directory `ino`; 0 if it has none, or there is none. */
+  mark(ino: number): number {
+    const at = this.find(ino);
+    return at < 0 ? 0 : this.#marks[at];
+  }
+
+  /** Marks directory `ino`. */
+  setMark(ino: number, mark: number): void {
+    const at = this.find(ino);
+    if (at >= 0) this.#marks[at] = mark;
   }
 }

@@ -123,9 +123,11 @@ function* checkBlock(
   }
 }
 
-/** Whether inode `ino` is in use: whether it has links. */
+/** Whether inode `ino` is in use: whether it has links, or is the root. */
 function isInUse(check: Check, ino: number): boolean {
-  if (check.inode(ino, INODE.i_links_count) !== 0) {
+  const isRoot = ino === ROOT_INODE &&
+    (check.inode(ino, INODE.i_mode) & S_IFMT) === S_IFDIR;
+  if (isRoot || check.inode(ino, INODE.i_links_count) !== 0) {
     if (check.inode(ino, INODE.i_dtime) !== 0) {
       check.findings.add("inode.dtime", { inode: ino });
       check.setInode(ino, INODE.i_dtime, 0);

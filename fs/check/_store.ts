@@ -171,6 +171,11 @@ export class BlockStore implements BlockDevice {
     }
   }
 
+  /** Forgets all changes since the last commit. */
+  discard(): void {
+    this.#dirty.clear();
+  }
+
   /** Does nothing: whoever uses this as a device waits for the commit. */
   flush(): Promise<void> {
     return Promise.resolve();

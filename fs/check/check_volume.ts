@@ -1,12 +1,40 @@
 /**
- * The check of a whole volume.
+ * The check of a whole volume: rounds of all passes, until one finds nothing.
+ *
+ * Invariants:
+ * - Without leave to change anything, all repairs happen in memory, so that
+ *   each pass sees what the ones before it would have put in order.
+ * - `preen` writes only what a whole trial has found to be safe.
+ * - While a repair is going on, the superblock says that the volume needs a
+ *   check; only the last commit says that it does not.
  *
  * @module
  */
 
 import type { BlockDevice } from "../../bd/block_device.ts";
-import type { CheckOptions, CheckReport } from "./report.ts";
+import { systemTime } from "../attributes.ts";
 import { FsError } from "../errors.ts";
+import {
+  STATE_ERROR,
+  STATE_VALID,
+  SUPERBLOCK,
+  superblockAt,
+  superblockBlock,
+} from "../superblock.ts";
+import { BlockStore } from "./_store.ts";
+import { type RoundProblem, type RoundResult, runRound } from "./_round.ts";
+import { PROBLEM_KINDS, type ProblemKind } from "./problems.ts";
+import {
+  type CheckOptions,
+  type CheckReport,
+  type FoundProblem,
+  PROBLEMS_MAX,
+} from "./report.ts";
+
+/** Rounds of a repair at most, the one that finds nothing included. */
+const ROUNDS_MAX = 6;
+/** Steps between two calls of `progress`. */
+const PROGRESS_STEPS = 256;
 
 /**
  * Checks the structure of the volume on `device`, and repairs it as far as
@@ -14,13 +42,178 @@ import { FsError } from "../errors.ts";
  *
  * Throws {@link FsError} if there is no volume that the engine knows, or it
  * has no superblock that can be read; and what the device throws when it is
- * written.
+ * written, or fails with anything but `EIO`.
  */
-export function checkVolume(
+export async function checkVolume(
   device: BlockDevice,
   options: CheckOptions,
 ): Promise<CheckReport> {
-  void device;
-  void options;
-  return Promise.reject(new FsError("ENOSYS"));
+  if (options.mode !== "check" && device.readOnly) {
+    throw new FsError("EROFS", "Cannot repair: the device is read-only");
+  }
+  const report = await new Session(device, options).run();
+  for (const problem of report.problems) options.log?.(problem);
+  return report;
+}
+
+class Session {
+  readonly #store: BlockStore;
+  readonly #options: CheckOptions;
+  readonly #now: () => ReturnType<typeof systemTime>;
+  readonly #rounds: RoundResult[] = [];
+  #steps = 0;
+
+  constructor(device: BlockDevice, options: CheckOptions) {
+    this.#store = new BlockStore(device, options.unreadable);
+    this.#options = options;
+    this.#now = options.now ?? systemTime;
+  }
+
+  async run(): Promise<CheckReport> {
+    const { mode } = this.#options;
+    const isTrial = mode !== "repair";
+    for (;;) {
+      const round = await this.#round(isTrial);
+      if (round === null) return this.#report(false);
+      const { unsafe } = round.findings;
+      if (mode === "check" || isTrial && unsafe > 0) {
+        // What a trial would have done is not to be written.
+        this.#store.discard();
+        break;
+      }
+      if (isTrial) await this.#commit();
+      if (!needsRound(round) || this.#rounds.length === ROUNDS_MAX) break;
+    }
+    if (mode !== "check") await this.#finish();
+    return this.#report(true);
+  }
+
+  /** Runs a round; null if a trial has found more than it can keep. */
+  async #round(isTrial: boolean): Promise<RoundResult | null> {
+    const store = this.#store;
+    const steps = runRound(store, {
+      isTrial,
+      isFirst: this.#rounds.length === 0,
+      now: this.#now,
+    });
+    for (;;) {
+      const step = steps.next();
+      if (step.done) {
+        this.#rounds.push(step.value);
+        return step.value;
+      }
+      if (isTrial && store.isTrialFull) return null;
+      if (!isTrial && store.isCommitDue) await this.#commit();
+      if (++this.#steps % PROGRESS_STEPS === 0) {
+        await this.#options.progress?.(this.#steps);
+      }
+    }
+  }
+
+  /** Makes what was changed durable, on a volume that is marked as broken. */
+  async #commit(): Promise<void> {
+    if (this.#store.dirtyCount === 0) return;
+    this.#setState((state) => state & ~STATE_VALID | STATE_ERROR);
+    await this.#store.commit();
+  }
+
+  /** Marks the volume as what it is now, if anything is new about that. */
+  async #finish(): Promise<void> {
+    const last = this.#rounds.at(-1)!;
+    const isSound = last.findings.found === last.findings.lost;
+    const isMarked = this.#rounds[0].problems.every(({ code }) =>
+      code !== "superblock.state"
+    );
+    const store = this.#store;
+    if (!store.committed && store.dirtyCount === 0) {
+      // Nothing was repaired: because all is well, or because it may not be.
+      if (isMarked || !isSound) return;
+    }
+    if (isSound) {
+      this.#setState((state) => state & ~STATE_ERROR | STATE_VALID);
+      this.#stamp();
+    }
+    await store.commit();
+  }
+
+  #setState(change: (state: number) => number): void {
+    const block = this.#store.modify(superblockBlock(this.#store.blockSize));
+    const at = superblockAt(this.#store.blockSize);
+    const { s_state } = SUPERBLOCK;
+    s_state.set(block, at, change(s_state.get(block, at)));
+  }
+
+  #stamp(): void {
+    const block = this.#store.modify(superblockBlock(this.#store.blockSize));
+    const at = superblockAt(this.#store.blockSize);
+    const { sec } = this.#now();
+    SUPERBLOCK.s_lastcheck.set(block, at, sec);
+    SUPERBLOCK.s_wtime.set(block, at, sec);
+    SUPERBLOCK.s_mnt_count.set(block, at, 0);
+  }
+
+  #report(complete: boolean): CheckReport {
+    const last = this.#rounds.at(-1);
+    const { committed } = this.#store;
+    const left = new Set<string>();
+    // Of the last round of a repair all is left; of a trial, all of it.
+    for (const problem of committed && last ? last.problems : []) {
+      left.add(keyOf(problem));
+    }
+    const problems: FoundProblem[] = [];
+    const seen = new Set<string>();
+    for (const { problems: found } of this.#rounds) {
+      for (const problem of found) {
+        const key = `${keyOf(problem)} ${problem.message}`;
+        if (seen.has(key) || problems.length >= PROBLEMS_MAX) continue;
+        seen.add(key);
+        const { lost }: ProblemKind = PROBLEM_KINDS[problem.code];
+        const repaired = committed && !lost && !left.has(keyOf(problem));
+        problems.push(toFound(problem, repaired));
+      }
+    }
+    const found = this.#rounds.reduce(
+      (sum, { findings }, i) =>
+        sum + findings.found - (i === 0 ? 0 : findings.lost),
+      0,
+    );
+    const unrepaired = committed ? last?.findings.found ?? 0 : found;
+    return {
+      problems,
+      found,
+      repaired: found - unrepaired,
+      isClean: complete && found === 0,
+      isSound: complete && unrepaired === 0,
+      changed: committed,
+      complete,
+      counts: last?.counts ?? NO_COUNTS,
+    };
+  }
+}
+
+const NO_COUNTS = {
+  inodes: 0,
+  inodesTotal: 0,
+  directories: 0,
+  blocks: 0,
+  blocksTotal: 0,
+};
+
+/** Whether a round has found anything that a repair changes. */
+function needsRound({ findings }: RoundResult): boolean {
+  const { total, lost, list } = findings;
+  const isMarked = list.some(({ code }) => code === "superblock.state");
+  return total > lost + (isMarked ? 1 : 0);
+}
+
+function keyOf({ code, place }: RoundProblem): string {
+  const { inode, block, group } = place;
+  return `${code} ${inode} ${block} ${group}`;
+}
+
+function toFound(
+  { code, message, place, path }: RoundProblem,
+  repaired: boolean,
+): FoundProblem {
+  return { code, message, ...place, ...(path ? { path } : {}), repaired };
 }

@@ -81,11 +81,8 @@ export interface CheckOptions {
    * The check does not read the contents of files.
    */
   readonly unreadable?: Iterable<BlockRun>;
-  /**
-   * Called now and then with how many of `total` steps are done; a promise is
-   * waited for.
-   */
-  readonly progress?: (done: number, total: number) => Promise<void> | void;
+  /** Called now and then, with how many steps are done; it is waited for. */
+  readonly progress?: (steps: number) => Promise<void> | void;
   /** The clock; the system's if absent. */
   readonly now?: () => Timestamp;
 }

@@ -41,6 +41,8 @@ export class FailingHost {
   calls = 0;
   /** Calls that have failed. */
   failed = 0;
+  /** Whether it works for now, and calls are not counted. */
+  isPaused = false;
   /** The code that the host fails with. */
   readonly code: Fault["code"];
   readonly #host: Host;
@@ -60,7 +62,7 @@ export class FailingHost {
   /** Counts a call; throws if it is to fail, when `before` has been done. */
   admit(kind: CallKind, before: (fault: Fault) => void = () => {}): void {
     const { nth, lasts, kinds, code } = this.#fault;
-    if (!kinds.includes(kind)) return;
+    if (this.isPaused || !kinds.includes(kind)) return;
     const n = ++this.calls;
     if (n < nth || n >= nth + lasts) return;
     this.failed++;

@@ -86,6 +86,7 @@ export async function tryFaults(
       const stack = (error as Error).stack;
       tally.fail(`${text}: ${stack}\n${workload?.history ?? ""}`);
     }
+    workload?.end();
     report.runs++;
     report.faults += workload?.failing?.failed ?? 0;
     report.refused += run.refused;
@@ -150,10 +151,12 @@ class FaultyRun {
   async #recover(workload: Workload): Promise<void> {
     if (workload.isRefusing) {
       const name = `refused-${this.#probes++}`;
-      assert.throws(
-        () => workload.fs.create(ROOT_INODE, name),
-        { code: "EROFS" },
-        "a change was taken on though the last commit had failed",
+      workload.whileItWorks(() =>
+        assert.throws(
+          () => workload.fs.create(ROOT_INODE, name),
+          { code: "EROFS" },
+          "a change was taken on though the last commit had failed",
+        )
       );
     }
     for (let n = 0; n < COMMITS_MAX; n++) {

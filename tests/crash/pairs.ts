@@ -16,7 +16,7 @@ import { type Model, nameKey } from "../model.ts";
 import { Random } from "../support/random.ts";
 import type { Step } from "../support/walk_arguments.ts";
 import type { Specimen } from "./specimen.ts";
-import { type Origin, Workload } from "./workload.ts";
+import { type HostOptions, type Origin, Workload } from "./workload.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const noise = (seed: number, length: number): Uint8Array =>
@@ -205,13 +205,14 @@ export function allPairs(): Pair[] {
   );
 }
 
-/** Does a sequence of two operations, and leaves the volume as it is then. */
+/** Does a sequence of two operations, and closes the volume. */
 export async function pairWorkload(
   specimen: Specimen,
   origin: Origin,
   pair: Pair,
+  host: HostOptions = {},
 ): Promise<Workload> {
-  const workload = await Workload.start(specimen, origin);
+  const workload = await Workload.start(specimen, origin, host);
   for (const [i, operation] of [pair.first, pair.second].entries()) {
     await workload.step(stepOf(operation, workload.model));
     if (pair.syncs[i]) await workload.sync();

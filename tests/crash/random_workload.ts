@@ -60,7 +60,20 @@ export async function randomWorkload(
 ): Promise<Workload> {
   const random = new Random(seed);
   const workload = await Workload.start(specimen, origin, host);
-  const hostPace = new Random(seed + 1);
+  try {
+    await work(workload, random, { steps, heavy });
+    return workload;
+  } finally {
+    workload.end();
+  }
+}
+
+async function work(
+  workload: Workload,
+  random: Random,
+  { steps, heavy }: { steps: number; heavy: boolean },
+): Promise<void> {
+  const hostPace = new Random(random.next());
   workload.host.delay = () => pause(hostPace);
   let syncs: Promise<void>[] = [];
   const settle = async (): Promise<void> => {
@@ -89,5 +102,4 @@ export async function randomWorkload(
   await settle();
   workload.compare();
   await workload.close();
-  return workload;
 }

@@ -35,7 +35,7 @@ export interface HostOptions {
 }
 
 /** How often an opening is tried on a host that fails. */
-const OPENINGS_MAX = 20;
+const OPENINGS_MAX = 60;
 
 /** A workload in progress. */
 export class Workload {
@@ -126,7 +126,7 @@ export class Workload {
 
   /** Compares the whole tree, and files that are open without a name. */
   compare(): void {
-    compareVolume(this.#fs, this.model);
+    this.whileItWorks(() => compareVolume(this.#fs, this.model));
     this.#note("look at everything", this.host.log.length);
   }
 
@@ -151,12 +151,7 @@ export class Workload {
    * but no more of it is durable than before.
    */
   async kill(): Promise<void> {
-    this.host.killProcess();
-    try {
-      this.#volume.close();
-    } catch {
-      // It may say that the process is gone, and it is.
-    }
+    this.end();
     const begun = this.host.log.length;
     const { history } = this;
     await this.#open();
@@ -175,6 +170,27 @@ export class Workload {
     history.wentBack(back, at);
     this.#note(`kill, and find boundary ${back}`, begun, true);
     this.isRefusing = false;
+  }
+
+  /** Ends the process at once, for good. */
+  end(): void {
+    this.host.killProcess();
+    try {
+      this.#volume.close();
+    } catch {
+      // It may say that the process is gone, and it is.
+    }
+  }
+
+  /** Calls `look` while the host works. */
+  whileItWorks(look: () => void): void {
+    const { failing } = this;
+    if (failing) failing.isPaused = true;
+    try {
+      look();
+    } finally {
+      if (failing) failing.isPaused = false;
+    }
   }
 
   /** Opens it; a host that fails now may work the next time. */
@@ -208,10 +224,12 @@ export class Workload {
   }
 
   #takeAccessTimes({ touched }: Step): void {
-    for (const ino of touched) {
-      const node = this.model.nodes.get(ino);
-      if (node) node.atime = this.#fs.getattr(ino).atime;
-    }
+    this.whileItWorks(() => {
+      for (const ino of touched) {
+        const node = this.model.nodes.get(ino);
+        if (node) node.atime = this.#fs.getattr(ino).atime;
+      }
+    });
   }
 
   /** Puts the present tree into the history, unless it is as it was. */

@@ -6,13 +6,14 @@
 
 import { DIRECTORY_ENTRY } from "../../fs/directory_entry.ts";
 import { type DamageCase, withFeatures, withoutIndex } from "./case.ts";
+import type { Damage } from "./damage.ts";
 
 const REGULAR = 1;
 const DIRECTORY = 2;
 
 const ENTRIES: readonly DamageCase[] = [
   {
-    code: "entry-inode-outside",
+    code: "directory.inode_range",
     name: "an entry names an inode outside of the table",
     hits: ["/direct", "/"],
     moved: (image) => ({ [lost(image.number("/direct"))]: "/direct" }),
@@ -20,14 +21,14 @@ const ENTRIES: readonly DamageCase[] = [
       image.setEntry(image.entry("/", "direct"), "inode", 0x7000_0000),
   },
   {
-    code: "entry-inode-outside",
+    code: "directory.inode_range",
     name: "an entry names an inode of the format",
     hits: ["/direct", "/"],
     moved: (image) => ({ [lost(image.number("/direct"))]: "/direct" }),
     damage: (image) => image.setEntry(image.entry("/", "direct"), "inode", 5),
   },
   {
-    code: "entry-inode-free",
+    code: "directory.inode_unused",
     name: "an entry names a free inode",
     hits: ["/direct", "/"],
     moved: (image) => ({ [lost(image.number("/direct"))]: "/direct" }),
@@ -35,52 +36,53 @@ const ENTRIES: readonly DamageCase[] = [
       image.setEntry(image.entry("/", "direct"), "inode", image.freeInode),
   },
   {
-    code: "entry-inode-free",
+    code: "directory.inode_unused",
     name: "an inode with a name is zeros",
     hits: ["/direct", "/"],
     damage: (image) => image.inodeBytes("/direct", (bytes) => bytes.fill(0)),
   },
   {
-    code: "entry-type",
+    code: "directory.file_type",
     name: "an entry says that a file is a directory",
     on: withFeatures,
     damage: (image) =>
       image.setEntry(image.entry("/", "direct"), "file_type", DIRECTORY),
   },
   {
-    code: "entry-type",
+    code: "directory.file_type",
     name: "an entry does not say what a file is",
+    unknownToE2fsck: "it sets the type, and does not call that a problem",
     on: withFeatures,
     damage: (image) =>
       image.setEntry(image.entry("/", "direct"), "file_type", 0),
   },
   {
-    code: "entry-type",
+    code: "directory.file_type",
     name: "an entry says what a file is where none does",
     on: (kind) => !withFeatures(kind),
     damage: (image) =>
       image.setEntry(image.entry("/", "direct"), "file_type", REGULAR),
   },
   {
-    code: "entry-name",
+    code: "directory.name",
     name: "a name has a slash",
-    hits: ["/direct", "/", "/dir.ct"],
+    hits: ["/direct", "/", "/di_ect"],
     damage: (image) => image.setName(image.entry("/", "direct"), "di/ect"),
   },
   {
-    code: "entry-name",
+    code: "directory.name",
     name: "a name has a NUL",
-    hits: ["/direct", "/", "/dir.ct"],
+    hits: ["/direct", "/", "/di_ect"],
     damage: (image) => image.setName(image.entry("/", "direct"), "di\0ect"),
   },
   {
-    code: "entry-duplicate",
+    code: "directory.duplicate",
     name: "a directory has a name twice",
-    hits: ["/empty", "/small", "/"],
+    hits: ["/empty", "/small", "/", "/sma~0"],
     damage: (image) => image.setName(image.entry("/", "empty"), "small"),
   },
   {
-    code: "entry-length",
+    code: "directory.chain",
     name: "an entry is longer than its block",
     hits: ["/other", "/other/file"],
     moved: (image) => ({ [lost(image.number("/other/file"))]: "/other/file" }),
@@ -92,35 +94,42 @@ const ENTRIES: readonly DamageCase[] = [
       ),
   },
   {
-    code: "entry-length",
+    code: "directory.chain",
     name: "an entry has no length",
     hits: ["/other", "/other/file"],
     damage: (image) =>
       image.setEntry(image.entry("/other", "file"), "rec_len", 0),
   },
   {
-    code: "entry-length",
+    code: "directory.chain",
     name: "the length of an entry is no multiple of 4",
     hits: ["/other", "/other/file"],
     damage: (image) =>
       image.setEntry(image.entry("/other", "file"), "rec_len", 18),
   },
   {
-    code: "entry-length",
+    code: "directory.chain",
     name: "a name is longer than its entry",
-    hits: ["/dir", "/dir/sub/", "/dir/indirect", "/dir/hard", "/hard"],
+    hits: [
+      "/dir",
+      "/dir/sub",
+      "/dir/sub/",
+      "/dir/indirect",
+      "/dir/hard",
+      "/hard",
+    ],
     damage: (image) =>
       image.setEntry(image.entry("/dir", "sub"), "name_len", 200),
   },
   {
-    code: "entry-name-empty",
+    code: "directory.name",
     name: "a name has no characters",
     hits: ["/direct", "/"],
     damage: (image) =>
       image.setEntry(image.entry("/", "direct"), "name_len", 0),
   },
   {
-    code: "entry-length",
+    code: "directory.chain",
     name: "a block of a directory is of text",
     on: withoutIndex,
     hits: ["/large/", "/large", "/small"],
@@ -128,7 +137,7 @@ const ENTRIES: readonly DamageCase[] = [
       image.edit(image.blockOf("/large", 2), (bytes) => bytes.fill(0x61)),
   },
   {
-    code: "entry-length",
+    code: "directory.chain",
     name: "a block of a directory is zeros",
     on: withoutIndex,
     hits: ["/large/", "/large", "/small"],
@@ -136,7 +145,7 @@ const ENTRIES: readonly DamageCase[] = [
       image.edit(image.blockOf("/large", 2), (bytes) => bytes.fill(0)),
   },
   {
-    code: "directory-hole",
+    code: "directory.hole",
     name: "a directory has a hole",
     on: withoutIndex,
     hits: ["/large/", "/large", "/small"],
@@ -149,19 +158,19 @@ const ENTRIES: readonly DamageCase[] = [
 
 const DOTS: readonly DamageCase[] = [
   {
-    code: "dot",
+    code: "directory.dot",
     name: "'.' names another inode",
     hits: ["/other"],
     damage: (image) => image.setEntry(image.entry("/other", "."), "inode", 2),
   },
   {
-    code: "dot-missing",
+    code: "directory.dot",
     name: "'.' has another name",
     hits: ["/other", "/other/x"],
     damage: (image) => image.setName(image.entry("/other", "."), "x"),
   },
   {
-    code: "dot-missing",
+    code: "directory.dot",
     name: "'.' and '..' are missing",
     hits: ["/other", "/other/file"],
     damage: (image) =>
@@ -171,7 +180,7 @@ const DOTS: readonly DamageCase[] = [
       }),
   },
   {
-    code: "dotdot",
+    code: "directory.parent",
     name: "'..' names another directory",
     hits: [],
     damage: (image) =>
@@ -182,19 +191,19 @@ const DOTS: readonly DamageCase[] = [
       ),
   },
   {
-    code: "dotdot",
+    code: "directory.parent",
     name: "'..' of the root is not the root",
     damage: (image) =>
       image.setEntry(image.entry("/", ".."), "inode", image.number("/dir")),
   },
   {
-    code: "dotdot",
+    code: "directory.parent",
     name: "'..' names an inode outside of the table",
     damage: (image) =>
       image.setEntry(image.entry("/dir/sub", ".."), "inode", 0x7000_0000),
   },
   {
-    code: "dotdot-missing",
+    code: "directory.dotdot",
     name: "'..' has another name",
     hits: ["/other", "/other/xx"],
     damage: (image) => image.setName(image.entry("/other", ".."), "xx"),
@@ -203,58 +212,58 @@ const DOTS: readonly DamageCase[] = [
 
 const LINKS: readonly DamageCase[] = [
   {
-    code: "entry-directory-link",
+    code: "directory.second_parent",
     name: "a directory has two names",
     hits: ["/", "/again", "/again/"],
     damage: (image) =>
       image.link("/", "again", image.number("/dir/sub"), DIRECTORY),
   },
   {
-    code: "entry-directory-link",
+    code: "directory.second_parent",
     name: "a directory is in itself",
     hits: ["/other", "/other/self", "/other/self/"],
     damage: (image) =>
       image.link("/other", "self", image.number("/other"), DIRECTORY),
   },
   {
-    code: "entry-directory-link",
+    code: "directory.second_parent",
     name: "a directory holds the one that holds it",
     hits: ["/dir/sub/deep", "/dir/sub/deep/up", "/dir/sub/deep/up/"],
     damage: (image) =>
       image.link("/dir/sub/deep", "up", image.number("/dir"), DIRECTORY),
   },
   {
-    code: "entry-directory-link",
+    code: "directory.inode_range",
     name: "a directory holds the root",
     hits: ["/other", "/other/root", "/other/root/"],
     damage: (image) => image.link("/other", "root", 2, DIRECTORY),
   },
   {
-    code: "links-count",
+    code: "links.count",
     name: "a file counts a name too many",
     hits: ["/direct"],
     damage: (image) => image.inode("/direct", "i_links_count", 2),
   },
   {
-    code: "links-count",
+    code: "links.count",
     name: "a file with two names counts one",
     hits: ["/hard", "/dir/hard"],
     damage: (image) => image.inode("/hard", "i_links_count", 1),
   },
   {
-    code: "links-count",
+    code: "links.count",
     name: "a directory counts a name too many",
     hits: ["/dir"],
     damage: (image) => image.inode("/dir", "i_links_count", (old) => old + 1),
   },
   {
-    code: "links-count",
+    code: "links.count",
     name: "the names of a file are gone but for one",
     damage: (image) => image.unlink("/dir", "hard"),
     hits: ["/hard", "/dir/hard", "/dir"],
   },
   {
-    code: "links-zero",
+    code: "inode.zero_links",
     name: "a file with a name counts none",
     hits: ["/direct", "/"],
     damage: (image) => image.inode("/direct", "i_links_count", 0),
@@ -263,27 +272,27 @@ const LINKS: readonly DamageCase[] = [
 
 const CONNECTIVITY: readonly DamageCase[] = [
   {
-    code: "unattached",
+    code: "connect.file",
     name: "a file has no name",
     hits: ["/direct", "/"],
     moved: (image) => ({ [lost(image.number("/direct"))]: "/direct" }),
     damage: (image) => image.unlink("/", "direct"),
   },
   {
-    code: "unattached",
+    code: "connect.file",
     name: "a symbolic link has no name",
     hits: ["/slow", "/"],
     moved: (image) => ({ [lost(image.number("/slow"))]: "/slow" }),
     damage: (image) => image.unlink("/", "slow"),
   },
   {
-    code: "unattached-empty",
+    code: "connect.empty_file",
     name: "an empty file has no name",
     hits: ["/empty", "/"],
     damage: (image) => image.unlink("/", "empty"),
   },
   {
-    code: "unattached-directory",
+    code: "connect.directory",
     name: "a directory has no name",
     hits: ["/dir/sub", "/dir/sub/", "/dir"],
     moved: (image) => ({
@@ -293,7 +302,7 @@ const CONNECTIVITY: readonly DamageCase[] = [
     damage: (image) => image.unlink("/dir", "sub"),
   },
   {
-    code: "unattached-directory",
+    code: "connect.loop",
     name: "directories form a loop that the root does not lead to",
     hits: ["/dir/sub", "/dir/sub/", "/dir"],
     damage: (image) => {
@@ -307,7 +316,7 @@ const CONNECTIVITY: readonly DamageCase[] = [
     },
   },
   {
-    code: "lost-found-missing",
+    code: "connect.lost_found",
     name: "lost+found is gone when it is needed",
     hits: ["/direct", "/"],
     damage: (image) => {
@@ -316,36 +325,47 @@ const CONNECTIVITY: readonly DamageCase[] = [
     },
   },
   {
-    code: "lost-found-missing",
+    code: "connect.lost_found",
     name: "lost+found is a file",
-    hits: ["/direct", "/"],
+    hits: ["/direct", "/", "/lost+found~", "/lost+found~/"],
     damage: (image) => {
       image.inode("/lost+found", "i_mode", 0o100644);
       image.unlink("/", "direct");
     },
   },
   {
-    code: "root-missing",
+    code: "inode.root",
     name: "the root is zeros",
-    hits: ["/"],
+    hits: ["*"],
+    moved: topLevel,
     damage: (image) => image.inodeBytes(2, (bytes) => bytes.fill(0)),
   },
   {
-    code: "root-not-directory",
+    code: "inode.root",
     name: "the root is a file",
-    hits: ["/"],
+    hits: ["*"],
+    moved: topLevel,
     damage: (image) => image.inode(2, "i_mode", 0o100644),
   },
   {
-    code: "root-missing",
+    code: "inode.root",
     name: "the root has no blocks",
-    hits: ["/"],
+    hits: ["*"],
+    moved: topLevel,
     damage: (image) => {
       image.setPointer(2, 0, 0);
       image.inode(2, "i_size", 0);
     },
   },
 ];
+
+/** Where a root that has lost its names leaves what was below it. */
+function topLevel(image: Damage): Record<string, string> {
+  return {
+    [lost(image.number("/direct"))]: "/direct",
+    [`${lost(image.number("/dir"))}/sub/deep/file`]: "/dir/sub/deep/file",
+  };
+}
 
 function lost(ino: number): string {
   return `/lost+found/#${ino}`;

@@ -322,6 +322,13 @@ export class Damage {
     throw new Error("the group is full");
   }
 
+  /** Marks a free block as used, and returns it. */
+  takeBlock(): number {
+    const block = this.freeBlock();
+    this.markBlock(block, true);
+    return block;
+  }
+
   /** An inode that is free: the last one. */
   get freeInode(): number {
     return this.geometry.inodesCount;

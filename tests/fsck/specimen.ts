@@ -46,8 +46,8 @@ export interface Specimen extends SpecimenKind {
   readonly inodes: Readonly<Record<string, number>>;
 }
 
-/** Two groups of 1 KiB blocks, or three short ones of 4 KiB. */
-const BLOCKS = { 1024: 8192 + 400, 4096: 3 * 2048 } as const;
+/** Two groups. */
+const BLOCKS = { 1024: 8192 + 400, 4096: 32768 + 400 } as const;
 /** The clock of whoever fills a specimen. */
 const NOW = { sec: 1_700_000_000, nsec: 0 };
 
@@ -57,8 +57,7 @@ function mke2fs(
   options: Partial<SpecimenKind> & { args: string[] },
 ): SpecimenKind {
   const { args, inodeSize = 128, hasFeatures = true, ...rest } = options;
-  const group = blockSize === 4096 ? ["-g", "2048"] : [];
-  const fixed = ["-b", String(blockSize), "-N", "192", ...group];
+  const fixed = ["-b", String(blockSize), "-N", "192"];
   const mke2fs = [...fixed, "-I", String(inodeSize), ...args];
   const common = { blockSize, inodeSize, hasFeatures, isIndexed: false };
   return { name: `mke2fs, ${name}`, ...common, ...rest, mke2fs };

@@ -10,7 +10,10 @@ import {
   createVolume,
   type CreateVolumeOptions,
 } from "../../bd/volume/create.ts";
-import type { DeviceKind } from "../../bd/volume/descriptor.ts";
+import {
+  type DeviceKind,
+  JOURNAL_BYTES_MIN,
+} from "../../bd/volume/descriptor.ts";
 import {
   type OpenedVolume,
   openVolume,
@@ -38,7 +41,10 @@ export function ask(fill: number): () => Promise<Secret> {
   return () => Promise.resolve(keyFile(fill));
 }
 
-/** Makes a volume of 64 blocks of 1 KiB that the key file of 1s opens. */
+/**
+ * Makes a volume of 64 blocks of 1 KiB, with the smallest journal, that the
+ * key file of 1s opens.
+ */
 export async function newVolume(
   path: string,
   device: DeviceKind,
@@ -48,6 +54,7 @@ export async function newVolume(
     device,
     blockSize: 1024,
     blockCount: 64,
+    journalSize: JOURNAL_BYTES_MIN,
     secret: device === "std" ? undefined : keyFile(1),
     ...options,
   });

@@ -1,0 +1,140 @@
+/**
+ * `lost+found`: where what no directory leads to gets a name again, `#` and
+ * its inode number.
+ *
+ * @module
+ */
+
+import { S_IFDIR } from "../attributes.ts";
+import { DIRECTORY_ENTRY, fileTypeOf } from "../directory_entry.ts";
+import { ROOT_INODE } from "../geometry.ts";
+import { INDEX_FL, INODE } from "../inode.ts";
+import { takeInode } from "./_allocator.ts";
+import type { Check } from "./_check.ts";
+import { nameAt } from "./_directory_block.ts";
+import { directoryBlocks, mappedBlock } from "./_directory_blocks.ts";
+import { addEntry, makeDirectory } from "./_new_directory.ts";
+
+const NAME = new TextEncoder().encode("lost+found");
+const FIRST = "#".charCodeAt(0);
+const DIRECTORY = fileTypeOf(S_IFDIR);
+
+/** See the module. */
+export class LostAndFound {
+  /** Whether '..' of each directory was counted as a link of its parent. */
+  areParentsCounted = false;
+  readonly #check: Check;
+  #ino = 0;
+  /** Whether it was looked for; it may have been in vain. */
+  #isSought = false;
+  /** Names of the kind that are there already. */
+  readonly #names = new Set<string>();
+  /** Its blocks before this one are full. */
+  #from = 0;
+
+  /** Nothing is looked for or made before it is needed. */
+  constructor(check: Check) {
+    this.#check = check;
+  }
+
+  /**
+   * Gives inode `ino` a name; false if there is no room for one. It counts as
+   * a link, and as the parent of a directory.
+   */
+  adopt(ino: number): boolean {
+    const check = this.#check;
+    const directory = this.#directory(ino);
+    if (directory === 0) return false;
+    let text = `#${ino}`;
+    for (let i = 1; this.#names.has(text); i++) text = `#${ino}~${i}`;
+    const kind = check.kind(ino);
+    const name = new TextEncoder().encode(text);
+    const from = this.#from;
+    const index = addEntry(check, directory, { name, ino, kind, from });
+    if (index < 0) return false;
+    this.#from = index;
+    this.#names.add(text);
+    check.addLinks(ino, 1);
+    if (kind === DIRECTORY) check.directories.setParent(ino, directory);
+    return true;
+  }
+
+  /** Its inode; 0 if there is none, and no room for one. */
+  #directory(orphan: number): number {
+    if (this.#isSought) return this.#ino;
+    this.#isSought = true;
+    const { ino, name } = this.#find();
+    const check = this.#check;
+    // It cannot be inside of what it is to hold.
+    const isUsable = ino !== 0 && check.kind(ino) === DIRECTORY &&
+      check.directories.parent(ino) === ROOT_INODE && ino !== orphan;
+    if (isUsable) {
+      this.#ino = ino;
+      this.#prepare();
+    } else {
+      const reason = ino === 0 ? "there is none" : "it is no directory";
+      check.findings.add("connect.lost_found", {}, { reason });
+      this.#make(name);
+    }
+    return this.#ino;
+  }
+
+  /** The entry of the root; a name that is free if it cannot be used. */
+  #find(): { ino: number; name: Uint8Array } {
+    let found = 0;
+    for (const { ino, name } of this.#entries(ROOT_INODE)) {
+      const isIt = name.length === NAME.length &&
+        NAME.every((byte, i) => byte === name[i]);
+      if (isIt) found = ino;
+    }
+    const other = new TextEncoder().encode("lost+found~");
+    return { ino: found, name: found === 0 ? NAME : other };
+  }
+
+  /** Notes the names that are there; a hash tree would not know new ones. */
+  #prepare(): void {
+    const check = this.#check;
+    for (const { name } of this.#entries(this.#ino)) {
+      if (name[0] === FIRST) this.#names.add(String.fromCharCode(...name));
+    }
+    const flags = check.inode(this.#ino, INODE.i_flags);
+    if ((flags & INDEX_FL) === 0) return;
+    check.setInode(this.#ino, INODE.i_flags, (flags & ~INDEX_FL) >>> 0);
+  }
+
+  #make(name: Uint8Array): void {
+    const check = this.#check;
+    const ino = takeInode(check, DIRECTORY);
+    if (ino === 0) return;
+    const isMade = makeDirectory(check, {
+      ino,
+      parent: ROOT_INODE,
+      mode: 0o700,
+    });
+    if (!isMade) return;
+    const entry = { name, ino, kind: DIRECTORY };
+    if (addEntry(check, ROOT_INODE, entry) < 0) return;
+    const flags = check.inode(ROOT_INODE, INODE.i_flags);
+    check.setInode(ROOT_INODE, INODE.i_flags, (flags & ~INDEX_FL) >>> 0);
+    check.addLinks(ino, 1);
+    const links = check.inode(ROOT_INODE, INODE.i_links_count);
+    check.setInode(ROOT_INODE, INODE.i_links_count, links + 1);
+    if (this.areParentsCounted) check.addLinks(ROOT_INODE, 1);
+    this.#ino = ino;
+  }
+
+  *#entries(directory: number): Generator<{ ino: number; name: Uint8Array }> {
+    const check = this.#check;
+    const { inode: INO, rec_len } = DIRECTORY_ENTRY;
+    const blocks = directoryBlocks(check, directory);
+    for (let index = 0; index < blocks; index++) {
+      const block = mappedBlock(check, directory, index);
+      if (block === 0) continue;
+      const bytes = check.store.view(block);
+      for (let at = 0; at < bytes.length; at += rec_len.get(bytes, at)) {
+        const ino = INO.get(bytes, at);
+        if (ino !== 0) yield { ino, name: nameAt(bytes, at) };
+      }
+    }
+  }
+}

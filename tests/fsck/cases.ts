@@ -1,0 +1,19 @@
+/**
+ * Every damage case.
+ *
+ * @module
+ */
+
+import type { DamageCase } from "./case.ts";
+import { DIRECTORY_CASES } from "./cases_directories.ts";
+import { INODE_CASES } from "./cases_inodes.ts";
+import { UNREADABLE_CASES } from "./cases_unreadable.ts";
+import { VOLUME_CASES } from "./cases_volume.ts";
+
+/** All cases, in about the order of the table of problems. */
+export const CASES: readonly DamageCase[] = [
+  ...VOLUME_CASES,
+  ...INODE_CASES,
+  ...DIRECTORY_CASES,
+  ...UNREADABLE_CASES,
+];
