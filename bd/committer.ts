@@ -55,7 +55,8 @@ export class Committer {
   ) {
     this.#cache = cache;
     this.#device = device;
-    this.#gatherMax = Math.max(GATHER_MIN, cacheBlocks / 2);
+    // What is frozen meanwhile takes as much again.
+    this.#gatherMax = Math.max(GATHER_MIN, cacheBlocks / 4);
   }
 
   /** Whether a commit takes effect as a whole or not at all. */

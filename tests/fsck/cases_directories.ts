@@ -348,7 +348,7 @@ const CONNECTIVITY: readonly DamageCase[] = [
     damage: (image) => image.inode(2, "i_mode", 0o100644),
   },
   {
-    code: "inode.root",
+    code: "directory.hole",
     name: "the root has no blocks",
     hits: ["*"],
     moved: topLevel,

@@ -97,7 +97,7 @@ async function assertGood(path: string, fill = 1): Promise<void> {
 Deno.test("what is no regular file is refused, and never waited for", () =>
   withFilled(async (path, dir) => {
     const good = `${dir}/good`;
-    for (const name of ["volume.json", "image", "tree", "anchor"]) {
+    for (const name of ["volume.json", "image", "tree", "anchor", "journal"]) {
       await Deno.rename(`${path}/${name}`, good);
       await eachKind(`${path}/${name}`, good, async () => {
         const message = new RegExp(`${name} is not a regular file$`);
@@ -159,7 +159,7 @@ Deno.test("a copy under a new master key is made where it belongs", () =>
     await copyDirectory(path, good);
     await eachKind(`${path}/rekey`, good, async (kind) => {
       await rekeyVolume(path, { secret: ask(1) });
-      const files = ["anchor", "image", "tree", "volume.json"];
+      const files = ["anchor", "image", "journal", "tree", "volume.json"];
       assert.deepEqual(names(path), files, kind);
       await assertGood(path);
     });

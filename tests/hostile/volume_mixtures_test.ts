@@ -7,7 +7,11 @@
 
 import assert from "node:assert/strict";
 import { IntegrityError } from "../../bd/block_device.ts";
-import { VolumeIntegrityError, WrongKeyError } from "../../bd/volume/mod.ts";
+import {
+  RollbackError,
+  VolumeIntegrityError,
+  WrongKeyError,
+} from "../../bd/volume/mod.ts";
 import { Host, isSame } from "../support/damage.ts";
 import {
   LEGEND,
@@ -45,13 +49,17 @@ function allBlocks({ blockCount }: Scene): Set<number> {
 
 /**
  * What becomes of `scene` with files of these moments. The anchor names one
- * descriptor, and the root stands for one tree, which stands for one image.
+ * descriptor and one state of the journal, and its root stands for one tree,
+ * which stands for one image.
  */
 function foresee(scene: Scene, files: ReadonlyMap<FileName, Moment>): Fate {
   // Of an original, the root that is trusted is always the present one.
   const anchor = files.get("anchor") ?? present(scene);
   const descriptor = files.get("descriptor") ?? anchor;
   if (descriptor.descriptor !== anchor.descriptor) return "refused";
+  // A moment is never a single record behind another: that one could be put
+  // back, for nobody knows whether it was ever acknowledged.
+  if ((files.get("journal") ?? anchor) !== anchor) return "refused";
   const tree = files.get("tree") ?? anchor;
   const image = files.get("image")!;
   if (!scene.tree) {
@@ -152,6 +160,7 @@ class Mixer {
 
 function isDamage(error: unknown): boolean {
   return error instanceof VolumeIntegrityError ||
+    error instanceof RollbackError ||
     error instanceof IntegrityError;
 }
 
@@ -189,7 +198,7 @@ Deno.test("files of another moment or volume fit together, or fail", () =>
     summaries.push((await mixAll(original)).summary);
     const names = new Set(summaries.flatMap((summary) => [...summary.keys()]));
     const line = (cells: string[]): void =>
-      console.log(cells.map((cell, i) => cell.padEnd(i ? 26 : 70)).join(""));
+      console.log(cells.map((cell, i) => cell.padEnd(i ? 26 : 86)).join(""));
     line(["what is put back", ...KEYED_DEVICES, "bdvericrypt"]);
     for (const name of names) {
       line([name, ...summaries.map((summary) => summary.get(name) ?? "-")]);

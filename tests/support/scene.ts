@@ -12,7 +12,7 @@ import { ask, type KEYED_DEVICES, keyFile, newVolume } from "./volumes.ts";
 import type { TreeKind } from "./verity.ts";
 
 /** The files that a host has. */
-export type FileName = "image" | "tree" | "descriptor" | "anchor";
+export type FileName = "image" | "tree" | "descriptor" | "anchor" | "journal";
 /** Their contents. */
 export type Files = ReadonlyMap<FileName, Uint8Array>;
 
@@ -81,6 +81,7 @@ const NAMES: Readonly<Record<FileName, string>> = {
   tree: "tree",
   descriptor: "volume.json",
   anchor: "anchor",
+  journal: "journal",
 };
 /** Size of a volume of ours. */
 const VOLUME_BYTES = 2 << 20;

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { BorrowedDevice } from "./borrowed.ts";
+import { BlockCache } from "./cache.ts";
+import { Committer } from "./committer.ts";
+import { MemoryDevice } from "./memory.ts";
+
+/** A device whose flush takes effect as a whole, after a number of steps. */
+class Atomic extends BorrowedDevice {
+  override readonly commitBlocksMax = 4096;
+  flushes = 0;
+
+  override async flush(): Promise<void> {
+    for (let i = this.flushes++ % 5; i > 0; i--) await null;
+    await super.flush();
+  }
+}
+
+Deno.test("commits that are asked for at any moment take turns", async () => {
+  const device = new Atomic(new MemoryDevice(1024, 4096));
+  const cache = new BlockCache(device, 4 << 20);
+  const committer = new Committer(cache, device, { cacheBlocks: 64 });
+  let asked = 0;
+  const ask = async (pauses: number): Promise<void> => {
+    for (let i = 0; i < 200; i++) {
+      cache.begin();
+      cache.modify(i % 64)[0]++;
+      cache.commit();
+      await committer.commit();
+      asked++;
+      for (let j = (i + pauses) % 7; j > 0; j--) await null;
+    }
+  };
+  await Promise.all([0, 1, 2, 3].map(ask));
+  assert.equal(asked, 800);
+  assert.equal(cache.dirtyCount, 0);
+  assert.ok(device.flushes < asked, "some of them are shared");
+});
+
+Deno.test("room is made while commits are asked for", async () => {
+  const device = new Atomic(new MemoryDevice(1024, 8192));
+  const cache = new BlockCache(device, 4 << 20);
+  const committer = new Committer(cache, device, { cacheBlocks: 64 });
+  const change = async (seed: number): Promise<void> => {
+    for (let i = 0; i < 400; i++) {
+      for (let room = committer.room(); room; room = committer.room()) {
+        await room;
+      }
+      assert.ok(committer.admit());
+      cache.begin();
+      for (let j = 0; j < 50; j++) cache.modify((seed + i * 50 + j) % 8192);
+      cache.commit();
+      if (i % 3 === seed % 3) await committer.commit();
+      else await null;
+    }
+  };
+  await Promise.all([0, 1001, 2002, 3003].map(change));
+  await committer.commit();
+  assert.equal(cache.dirtyCount, 0);
+});
