@@ -5,11 +5,15 @@
  */
 
 import { IntegrityError, InUseError } from "./bd/mod.ts";
+import { JournalNeededError } from "./bd/original/image_journal.ts";
 import {
+  AnchorOptionError,
   NotAVolumeError,
+  RollbackError,
   VolumeIntegrityError,
   WrongKeyError,
 } from "./bd/volume/mod.ts";
+import type { Command } from "./tools/cli.ts";
 import {
   BadBlocksError,
   BrokenPipeError,
@@ -17,6 +21,7 @@ import {
   InterruptedError,
   NoVolumeError,
   PathError,
+  ProblemsFoundError,
   ProcessFailedError,
   ReportedError,
   UsageError,
@@ -25,28 +30,35 @@ import { EXIT } from "./tools/exit_codes.ts";
 import { giveBackRun } from "./tools/permissions.ts";
 import { findCommand, runCommand } from "./tools/program.ts";
 
-function exitCode(error: unknown): number {
-  if (error instanceof UsageError) return EXIT.usage;
+function exitCode(error: unknown, own: Command["exits"] = EXIT): number {
+  if (error instanceof UsageError) return own.usage;
+  if (error instanceof AnchorOptionError) return EXIT.usage;
+  if (error instanceof JournalNeededError) return EXIT.usage;
   if (error instanceof NoVolumeError) return EXIT.noVolume;
   if (error instanceof NotAVolumeError) return EXIT.noVolume;
   if (error instanceof InUseError) return EXIT.inUse;
   if (error instanceof WrongKeyError) return EXIT.wrongKey;
   if (error instanceof VolumeIntegrityError) return EXIT.integrity;
   if (error instanceof IntegrityError) return EXIT.integrity;
+  if (error instanceof RollbackError) return EXIT.rolledBack;
   if (error instanceof BadBlocksError) return EXIT.integrity;
+  if (error instanceof ProblemsFoundError) return error.exitCode;
   if (error instanceof ProcessFailedError) return error.exitCode;
   if (error instanceof InterruptedError) return EXIT.interrupted;
   if (error instanceof BrokenPipeError) return EXIT.brokenPipe;
   // An error of a path says why, and that counts.
-  if (error instanceof PathError && error.cause) return exitCode(error.cause);
-  return EXIT.failure;
+  if (error instanceof PathError && error.cause) {
+    return exitCode(error.cause, own);
+  }
+  return own.failure;
 }
 
 async function main(args: string[]): Promise<number> {
   let name = "nextfs";
   giveBackRun(args);
+  let command: Command | null = null;
   try {
-    const command = findCommand(args[0]);
+    command = findCommand(args[0]);
     if (command) name += ` ${command.name}`;
     await runCommand(command, args);
     return EXIT.ok;
@@ -54,7 +66,7 @@ async function main(args: string[]): Promise<number> {
     const silent = error instanceof ReportedError ||
       error instanceof BrokenPipeError;
     if (!silent) console.error(`${name}: ${errorText(error)}`);
-    return exitCode(error);
+    return exitCode(error, command?.exits);
   }
 }
 

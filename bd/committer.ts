@@ -81,8 +81,10 @@ export class Committer {
    * that the device refuses makes this fail, and keeps no other from it.
    */
   commit(): Promise<void> {
+    // One that waits to begin stays the next, though none is under way now.
+    if (this.#next) return this.#next;
     if (this.#running === null) return this.#begin();
-    this.#next ??= this.#running.catch(() => {}).then(() => {
+    this.#next = this.#running.catch(() => {}).then(() => {
       this.#next = null;
       return this.#begin();
     });
@@ -96,9 +98,12 @@ export class Committer {
   room(): Promise<void> | null {
     const { commitBlocksMax } = this.#device;
     if (commitBlocksMax === undefined || this.#failure) return null;
-    const gather = Math.min(commitBlocksMax / 2, this.#gatherMax);
+    const gather = Math.min(
+      ...[commitBlocksMax / 2, this.#admittedMax, this.#gatherMax],
+    );
     if (this.#cache.dirtyCount <= gather) return null;
     if (this.#running) return this.#running.catch(() => {});
+    if (this.#next) return Promise.resolve();
     // What is dirty is frozen at once, and there is room again.
     this.#begin().catch(() => {});
     return null;
@@ -111,11 +116,16 @@ export class Committer {
   admit(): boolean {
     const { commitBlocksMax } = this.#device;
     if (commitBlocksMax !== undefined) {
-      const most = commitBlocksMax - this.operationBlocksMax - METADATA_BLOCKS;
-      return this.#cache.dirtyCount <= most;
+      return this.#cache.dirtyCount <= this.#admittedMax;
     }
     this.#writeBackIfCrowded();
     return true;
+  }
+
+  /** The most that may be dirty when another operation begins. */
+  get #admittedMax(): number {
+    const { commitBlocksMax = Infinity } = this.#device;
+    return commitBlocksMax - this.operationBlocksMax - METADATA_BLOCKS;
   }
 
   #writeBackIfCrowded(): void {

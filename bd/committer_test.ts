@@ -8,10 +8,14 @@ import { MemoryDevice } from "./memory.ts";
 class Atomic extends BorrowedDevice {
   override readonly commitBlocksMax = 4096;
   flushes = 0;
+  #isFlushing = false;
 
   override async flush(): Promise<void> {
+    assert(!this.#isFlushing, "one commit after the other");
+    this.#isFlushing = true;
     for (let i = this.flushes++ % 5; i > 0; i--) await null;
     await super.flush();
+    this.#isFlushing = false;
   }
 }
 

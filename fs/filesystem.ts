@@ -100,6 +100,11 @@ export class Filesystem {
     return this.#volume.geometry.blockSize;
   }
 
+  /** The most bytes that {@link Filesystem.write} writes as a whole. */
+  get transferMax(): number {
+    return this.#volume.transferMax;
+  }
+
   /** Hits and misses of the block cache. */
   get cacheStatistics(): CacheStatistics {
     return this.#volume.cache.statistics;

@@ -47,9 +47,11 @@ export function checkFeatures(volume: Volume): string[] {
   }
   const state = volume.superblock(s_state);
   if ((state & STATE_ERROR) !== 0) {
-    warnings.push("errors were found on this volume before: run e2fsck on it");
+    warnings.push(
+      "errors were found on this volume before: run 'nextfs fsck' on it",
+    );
   } else if ((state & STATE_VALID) === 0) {
-    warnings.push("the volume was not closed cleanly: run e2fsck on it");
+    warnings.push("the volume was not closed cleanly: run 'nextfs fsck' on it");
   }
   return warnings;
 }

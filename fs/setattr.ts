@@ -113,8 +113,10 @@ export function touchAtime(inode: Inode, policy: AtimePolicy): void {
   try {
     inode.volume.transact(() => inode.setTime("atime", now));
   } catch (error) {
-    // What was read is right, whether or not the host can note that it was.
-    if (!(error instanceof DeviceError)) throw error;
+    // What was read is right, whether or not it can be noted that it was.
+    const isRefused = error instanceof FsError &&
+      (error.code === "EROFS" || error.code === "EAGAIN");
+    if (!isRefused && !(error instanceof DeviceError)) throw error;
   }
 }
 

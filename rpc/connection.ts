@@ -250,13 +250,17 @@ export class Connection {
       if (this.#closed) return false;
       const request = this.#nextRequest();
       if (request === null) break;
-      if (session.room(request) !== null) {
-        if (!await this.#admitted(request)) return false;
+      for (;;) {
+        if (writer.room < request.replySize) {
+          await this.#makeRoom(request.replySize);
+        }
+        // Asked last: whenever this one waits, others may take what there is.
+        const room = session.room(request);
+        if (room === null) break;
+        await this.#wait(room);
+        if (this.#closed) return false;
         requests = bytes = 0;
         turnEnd = performance.now() + TURN_TIME;
-      }
-      if (writer.room < request.replySize) {
-        await this.#makeRoom(request.replySize);
       }
       const before = writer.length;
       const late = session.execute(request, writer);
@@ -292,20 +296,14 @@ export class Connection {
   }
 
   /**
-   * Waits until the volume has room for what a request changes; false if the
-   * connection is cut off before. What was asked before is answered meanwhile.
+   * Waits until the volume may have room for a change, or the connection is
+   * cut off. What was asked before is answered meanwhile.
    */
-  async #admitted(request: Request): Promise<boolean> {
+  async #wait(room: Promise<void>): Promise<void> {
     await this.#flush();
     // The time this takes is not the peer's fault.
     this.#readDeadline = Infinity;
-    for (;;) {
-      if (this.#closed) return false;
-      // Others that waited may have taken what there was.
-      const room = this.#session.room(request);
-      if (room === null) return true;
-      await Promise.race([room, this.#cutOff.promise]);
-    }
+    await Promise.race([room, this.#cutOff.promise]);
   }
 
   /** Finds a buffer with room for a reply of `size` bytes. */

@@ -218,7 +218,8 @@ export class Session {
     this.#limits = {
       version: VERSION,
       maxFrame: agreed,
-      maxData: agreed - FRAME_OVERHEAD,
+      // So that a write is done as a whole or not at all.
+      maxData: Math.min(agreed - FRAME_OVERHEAD, this.fs.transferMax),
       maxInFlight: Math.min(maxInFlight, options.maxInFlight),
       maxDescriptors: options.maxDescriptors,
       maxEntries: ENTRIES_MAX,

@@ -11,6 +11,7 @@ import type { DeviceKind } from "../bd/volume/descriptor.ts";
 import {
   KeyChange,
   type OpenedVolume,
+  RollbackError,
   VolumeIntegrityError,
   WrongKeyError,
 } from "../bd/volume/mod.ts";
@@ -87,11 +88,15 @@ for (const [device, blockSize, blockCount] of SHAPES) {
           device.write(blockCount - 1, exampleBlock(7, blockSize));
           device.write(3, new Uint8Array(blockSize));
           await device.flush();
+          device.write(3, exampleBlock(3, blockSize));
+          await device.flush();
         });
+        // What was not settled is in two records, in the journal alone.
         const second = await checkSame(path, secrets.key);
         assert.notEqual(second.plaintext, first.plaintext);
+        assert.deepEqual([first.records, second.records], [0, 2]);
         if (device === "std") return;
-        assert.notEqual(second.anchor!.epoch, first.anchor!.epoch);
+        assert.notEqual(second.state!.epoch, first.state!.epoch);
         await addPassphrase(path);
         const third = await checkSame(path, secrets.pass);
         assert.equal(third.plaintext, second.plaintext);
@@ -112,6 +117,33 @@ async function checkSame(
   return reading;
 }
 
+await testWith(
+  ["python3"],
+  "volumes with their anchor apart, and with none, verify in Python",
+  () =>
+    withSecrets(async (dir, { key }) => {
+      for (const anchor of ["apart", "none"] as const) {
+        const path = `${dir}/${anchor}`;
+        const elsewhere = anchor === "apart"
+          ? { anchorPath: `${dir}/anchor` }
+          : {};
+        await newVolume(path, "vericrypt", { anchor, ...elsewhere });
+        await withVolume(path, async ({ device }) => {
+          for (const number of [3, 9]) {
+            device.write(number, exampleBlock(number, 1024));
+            await device.flush();
+          }
+        }, elsewhere);
+        const options = { ...key, anchor: elsewhere.anchorPath };
+        const reading = await readVolume(path, options);
+        assert.equal(reading.records, 2);
+        await withVolume(path, (volume) => {
+          assert.equal(reading.plaintext, sha256(volume));
+        }, { readOnly: true, ...elsewhere });
+      }
+    }),
+);
+
 async function addPassphrase(path: string): Promise<void> {
   using change = await KeyChange.open(path, () => Promise.resolve(keyFile(1)));
   await change.add(passphrase("a pass phrase"), { scrypt: FAST_SCRYPT });
@@ -128,7 +160,7 @@ await testWith(
       await newVolume(`${dir}/next`, "vericrypt", { fill, secret });
       const expected = await readVolume(`${dir}/next`, other);
       await Deno.rename(`${dir}/next`, `${path}/rekeyed`);
-      for (const moved of ["", "image", "tree", "anchor"]) {
+      for (const moved of ["", "image", "tree", "anchor", "journal"]) {
         if (moved) {
           await Deno.rename(`${path}/rekeyed/${moved}`, `${path}/${moved}`);
         }
@@ -181,12 +213,30 @@ const DAMAGES: Damage[] = [
   ["another device", replace('"vericrypt"', '"verity"'), /not authentic/],
   ["no tree", replace('"vericrypt"', '"crypt"'), /not authentic/],
   ["another size", replace('Count": 100', 'Count": 99'), /not authentic/],
-  ["a newer format", replace('"nextfs": 1', '"nextfs": 2'), /nextfs is out/],
+  ["a newer format", replace('"nextfs": 2', '"nextfs": 3'), /nextfs is out/],
+  ["an older format", replace('"nextfs": 2', '"nextfs": 1'), /other fields/],
   ["one more field", replace('"nextfs"', '"x": 1, "nextfs"'), /other fields/],
   ["scrypt's n", replace('"n": 1024', '"n": 1025'), /n is out of bounds/],
   ["scrypt's r", replace('"r": 8', '"r": 2000000'), /r is out of bounds/],
   ["another wrapped key", replace('"wrapped": "a', '"wrapped": "b'), /no key/],
   ["another salt", replace('"salt": "2', '"salt": "3'), /no key slot/],
+];
+
+/** A bit of the record, which begins behind the checkpoints. */
+const flipRecord = (at: number): Damage[1] => flip("journal", 8192 + at);
+
+/** The same, if there is a record, that of state 4. */
+const RECORD_DAMAGES: Damage[] = [
+  ["a bit of the checkpoint", flip("journal", 100), /journal is not authentic/],
+  ["a bit of its state", flipRecord(70), /rolled back: another generation/],
+  ["a bit of its MAC", flipRecord(511), /rolled back: another generation/],
+  ["a bit of its numbers", flipRecord(512), /rolled back/],
+  ["a bit of its padding", flipRecord(1000), /rolled back/],
+  ["a bit of its block", flipRecord(1024), /rolled back/],
+  ["a bit of its last node", flipRecord(2431), /rolled back/],
+  ["a shorter journal", cut("journal"), /journal has another size/],
+  ["a bit of a block", flip("image", 77 * 1024), /block 77/],
+  ["a bit of a leaf", flip("tree", 2 * 4096 + 77 * 32), /below node 2086/],
 ];
 
 /** Reads all blocks by the code, by the key file of the example. */
@@ -201,7 +251,8 @@ async function readAll(path: string): Promise<void> {
 /** Whether an error says what it is to say of damage or of a wrong key. */
 function isRefusal(error: unknown): boolean {
   return error instanceof IntegrityError ||
-    error instanceof VolumeIntegrityError || error instanceof WrongKeyError;
+    error instanceof VolumeIntegrityError || error instanceof WrongKeyError ||
+    error instanceof RollbackError;
 }
 
 await testWith(
@@ -210,9 +261,18 @@ await testWith(
   () =>
     withTempDir(async (dir) => {
       await Deno.writeFile(`${dir}/key`, EXAMPLE.keyFile);
-      for (const [i, [what, change, says]] of DAMAGES.entries()) {
+      const settled = DAMAGES.map((damage) => ({ damage, hasRecord: false }));
+      const others = RECORD_DAMAGES.map((damage) => ({
+        damage,
+        hasRecord: true,
+      }));
+      for (const [i, one] of [...settled, ...others].entries()) {
+        const [what, change, says] = one.damage;
         const path = `${dir}/${i}`;
-        await makeExample(path, { device: "vericrypt" });
+        await makeExample(path, {
+          device: "vericrypt",
+          hasRecord: one.hasRecord,
+        });
         change(path);
         const outcome = await tryReading(path, { keyfile: `${dir}/key` });
         assert.equal(outcome.code, 1, `${what}: ${outcome.stdout}`);

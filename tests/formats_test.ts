@@ -4,25 +4,30 @@
  */
 
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import { CIPHER_KEY_BYTES, type CipherName, CryptDevice } from "../bd/crypt.ts";
-import { createHmac, DIGEST_BYTES, type HashAlgorithm } from "../bd/hmac.ts";
-import { MemoryDevice } from "../bd/memory.ts";
-import { MemoryFile } from "../bd/memory_file.ts";
-import { buildTree } from "../bd/original/build_tree.ts";
-import { deriveImageKey } from "../bd/original/open_original.ts";
-import { originalTreeBytes } from "../bd/tree_builder.ts";
+import { createHmac, createPlainHash } from "../bd/hmac.ts";
+import { CHECKPOINT_SLOTS, RING_START } from "../bd/journal/checkpoint.ts";
+import { recordBytes } from "../bd/journal/record.ts";
+import {
+  encodeState,
+  STATE_BYTES,
+  STATE_FIELDS,
+  STATE_MAGIC,
+} from "../bd/journal/state.ts";
+import type { Secret } from "../bd/keys/key_slot.ts";
 import { uuidOf } from "../bd/uuid.ts";
-import { ANCHOR_FIELDS } from "../bd/volume/anchor.ts";
 import { canonicalJson } from "../bd/volume/canonical_json.ts";
 import {
+  ANCHOR_PLACES,
   descriptorDigest,
   DEVICES,
+  JOURNAL_BYTES_MAX,
+  JOURNAL_BYTES_MIN,
   type KeyedDescriptor,
 } from "../bd/volume/descriptor.ts";
 import { VOLUME_KEYS } from "../bd/volume/volume_keys.ts";
 import {
-  counting,
   EXAMPLE,
   EXAMPLE_KEKS,
   EXAMPLE_KEYS,
@@ -31,7 +36,6 @@ import {
   makeExample,
 } from "./support/example_volume.ts";
 import { FormatsDocument } from "./support/formats_document.ts";
-import { original } from "./support/original.ts";
 import { testWith, withTempDir } from "./support/tools.ts";
 import { readVolume } from "./support/volume_reader.ts";
 import { contents, withVolume } from "./support/volumes.ts";
@@ -74,12 +78,77 @@ async function withExample(
   });
 }
 
-Deno.test("formats.md has the fields of an anchor where the code has them", () => {
-  const table = whole.under("The anchor").table();
+Deno.test("formats.md has the fields of a state where the code has them", () => {
+  const table = whole.under("States").table();
   assert.deepEqual(
     table.map(([at, size, name]) => [name, [Number(at), Number(size)]]),
-    Object.entries(ANCHOR_FIELDS),
+    Object.entries(STATE_FIELDS),
   );
+  // A field that is not of the purpose is zeros, and all others are not.
+  const ones = (length: number): Uint8Array => new Uint8Array(length).fill(1);
+  const full = Object.fromEntries(
+    Object.entries(STATE_FIELDS).map(([name, [, size]]) => [
+      name,
+      /^(id|epoch|.*[dD]escriptor|chain|body)$/.test(name) ? ones(size) : 257,
+    ]),
+  );
+  const kinds = Object.keys(STATE_MAGIC) as (keyof typeof STATE_MAGIC)[];
+  for (const kind of kinds) {
+    const state = { ...full, root: ones(64) } as never;
+    const bytes = encodeState(kind, state, createPlainHash("sha256"));
+    for (const [at, size, name, where] of table) {
+      const field = bytes.subarray(Number(at), Number(at) + Number(size));
+      const isThere = field.some((byte) => byte !== 0);
+      assert.equal(
+        isThere,
+        where === "all" || where === kind,
+        `${kind} ${name}`,
+      );
+    }
+    const magic = whole.under("States").text;
+    assert.ok(magic.includes(`${kind} \`${STATE_MAGIC[kind]}\``), kind);
+  }
+});
+
+/** Where the parts of a record end that has so many blocks and nodes. */
+function partEnds(counts: Record<string, number>): number[] {
+  let end = 0;
+  return whole.under("The journal").table().map(([, bytes]) => {
+    const [, unit] = /^to a multiple of (\d+)$/.exec(bytes) ?? [];
+    if (unit) return end = Math.ceil(end / Number(unit)) * Number(unit);
+    const factors = bytes.split(" · ").map((one) => counts[one] ?? Number(one));
+    return end += factors.reduce((a, b) => a * b);
+  });
+}
+
+Deno.test("formats.md has the parts of a record as the code makes them", () => {
+  for (const blockSize of [1024, 2048, 4096]) {
+    for (const [blocks, nodes] of [[0, 0], [1, 0], [0, 1], [3, 40], [127, 8]]) {
+      const format = { blockSize, nodeBytes: 32 } as never;
+      const byteLength = recordBytes({ blocks, nodes }, format);
+      assert.equal(partEnds({ blockSize, blocks, nodes }).at(-1), byteLength);
+    }
+  }
+});
+
+Deno.test("formats.md has the places and bounds of a journal", () => {
+  const { text } = whole.under("The journal");
+  const words = text.replaceAll(/\s+/g, " ");
+  const [first, second] = CHECKPOINT_SLOTS;
+  assert.ok(
+    words.includes(
+      `of ${STATE_BYTES} bytes, at the bytes ${first} and ${second}, and from byte ${RING_START} on`,
+    ),
+  );
+  const fields = whole.under("The descriptor").table();
+  const value = (field: string): string =>
+    fields.find(([name]) => name === field)![1];
+  const [least, most] = [JOURNAL_BYTES_MIN, JOURNAL_BYTES_MAX]
+    .map((bytes) => bytes.toLocaleString("en"));
+  assert.ok(value("journalSize").startsWith(`${least} to ${most}: `));
+  for (const place of ANCHOR_PLACES) {
+    assert.ok(value("anchor").includes(`"${place}"`));
+  }
 });
 
 Deno.test("formats.md has the keys that the code derives", () => {
@@ -110,7 +179,9 @@ Deno.test("the keys of the worked example are those the code derives", () => {
   for (const [name, value] of Object.entries(expected)) {
     assert.equal(values.get(name), value, name);
   }
-  for (const name of ["image", "leaf", "node", "descriptor"] as const) {
+  for (
+    const name of ["image", "leaf", "node", "descriptor", "journal"] as const
+  ) {
     assert.equal(values.get(`${name} key`), EXAMPLE_KEYS.get(name).toHex());
   }
 });
@@ -151,38 +222,120 @@ Deno.test("the files of the worked example are the code's, to the byte", () =>
     }
     assert.equal(values.get("root"), root.toHex());
     const anchor = new Uint8Array(8192);
-    for (const line of example.code("text anchor")[0].split("\n")) {
-      const [at, bytes] = line.trim().split(" ");
-      anchor.set(Uint8Array.fromHex(bytes), 4096 + Number(at));
-    }
+    anchor.set(dump("anchor", 512), 4096);
     assert.deepEqual(await Deno.readFile(`${dir}/volume/anchor`), anchor);
+    const journal = await Deno.readFile(`${dir}/volume/journal`);
+    const checkpoint = dump("checkpoint", journal.length);
+    assert.equal(Buffer.compare(journal, checkpoint), 0);
     const hmac = createHmac("sha256", EXAMPLE_KEYS.get("rekey"));
-    const copy = uuidOf(hmac.hash(Uint8Array.of(...EXAMPLE.epoch, ...root)), 8);
+    const chain = new Uint8Array(32);
+    const state = Uint8Array.of(...EXAMPLE.epoch, ...root, ...chain);
+    const copy = uuidOf(hmac.hash(state), 8);
     assert.ok(example.text.includes(`\`${copy}\``), copy);
   }));
 
+/** What the code block `mark` shows of `byteLength` bytes, by their places. */
+function dump(mark: string, byteLength: number): Uint8Array {
+  const bytes = new Uint8Array(byteLength);
+  for (const line of example.code(`text ${mark}`)[0].split("\n")) {
+    const [at, hexadecimal] = line.trim().split(" ");
+    bytes.set(Uint8Array.fromHex(hexadecimal), Number(at));
+  }
+  return bytes;
+}
+
+Deno.test("the record of the worked example is the code's, to the byte", () =>
+  withExample(
+    { device: "vericrypt", hasRecord: true },
+    async (dir, root) => {
+      const { blockSize, next } = EXAMPLE;
+      const journal = await Deno.readFile(`${dir}/volume/journal`);
+      const record = journal.subarray(RING_START);
+      assert.deepEqual(record.slice(0, 1024), dump("record", 1024));
+      const anchor = await Deno.readFile(`${dir}/volume/anchor`);
+      assert.deepEqual(anchor.slice(0, 512), dump("next anchor", 512));
+      assert.deepEqual(anchor.slice(4096, 4608), dump("anchor", 512));
+      assert.equal(values.get("root of state 4"), root.toHex());
+      // What is behind the head, taken apart by the table of the parts.
+      const ends = partEnds({ blockSize, blocks: 1, nodes: 12 });
+      const [numbers, , places, , values_, nodes, , end] = ends;
+      const view = new DataView(record.buffer, record.byteOffset);
+      const image = await Deno.readFile(`${dir}/volume/image`);
+      const tree = await Deno.readFile(`${dir}/volume/tree`);
+      assert.equal(view.getUint32(numbers, true), next);
+      image.set(record.subarray(values_, nodes), next * blockSize);
+      for (let i = 0; i < 12; i++) {
+        const place = Number(view.getBigUint64(places + 8 * i, true));
+        const at = nodes + 32 * i;
+        tree.set(record.subarray(at, at + 32), 32 * place);
+      }
+      assert.ok(record.subarray(end).every((byte) => byte === 0));
+      // To open it for writing puts what is committed in its place.
+      await withVolume(`${dir}/volume`, () => {}, { secret: exampleKey });
+      const files: [string, Uint8Array][] = [["image", image], ["tree", tree]];
+      for (const [name, expected] of files) {
+        const found = await Deno.readFile(`${dir}/volume/${name}`);
+        assert.equal(Buffer.compare(found, expected), 0, name);
+      }
+    },
+  ));
+
+/** Digests of the files of a volume, by their names. */
+async function digestsOf(path: string): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const name of ["volume.json", "image", "tree", "anchor", "journal"]) {
+    const file = await Deno.readFile(`${path}/${name}`).catch(() => null);
+    if (file) found.set(name, sha256(file));
+  }
+  return found;
+}
+
+/** Gives the key file of the example. */
+function exampleKey(): Promise<Secret> {
+  return Promise.resolve({ kind: "keyfile", bytes: EXAMPLE.keyFile.slice() });
+}
+
 for (const device of DEVICES) {
-  const files = new Map(
-    example.table().filter(([name]) => name === device)
-      .map(([, file, digest]) => [file, digest]),
-  );
+  const digests = (section: FormatsDocument): Map<string, string> =>
+    new Map(
+      section.table().filter(([name]) => name === device)
+        .map(([, file, digest]) => [file, digest]),
+    );
+  const files = digests(example);
+  const later = digests(example.under("One commit later"));
 
   Deno.test(`the example as ${device} has the files that formats.md says`, () =>
     withExample({ device }, async (dir) => {
-      const found = new Map<string, string>();
-      for (const name of ["volume.json", "image", "tree", "anchor"]) {
-        const file = await Deno.readFile(`${dir}/volume/${name}`)
-          .catch(() => null);
-        if (file) found.set(name, sha256(file));
-      }
-      assert.deepEqual(found, files);
+      assert.deepEqual(await digestsOf(`${dir}/volume`), files);
       await withVolume(`${dir}/volume`, (volume) => {
         assert.deepEqual(contents(volume), plaintext());
-      }, {
-        secret: () =>
-          Promise.resolve({ kind: "keyfile", bytes: EXAMPLE.keyFile.slice() }),
-      });
+      }, { readOnly: true, secret: exampleKey });
     }));
+
+  Deno.test(`one commit later, ${device} has the files that formats.md says`, () =>
+    withExample({ device, hasRecord: true }, async (dir) => {
+      const expected = new Map([...files, ...later]);
+      const plain = expected.get("plaintext");
+      expected.delete("plaintext");
+      assert.deepEqual(await digestsOf(`${dir}/volume`), expected);
+      await withVolume(`${dir}/volume`, (volume) => {
+        assert.equal(sha256(contents(volume)), plain);
+      }, { readOnly: true, secret: exampleKey });
+    }));
+
+  await testWith(
+    ["python3"],
+    `a reader written from formats.md alone reads the record of ${device}`,
+    () =>
+      withExample({ device, hasRecord: true }, async (dir, root) => {
+        const keyfile = `${dir}/key`;
+        const reading = await readVolume(`${dir}/volume`, { keyfile });
+        assert.equal(reading.plaintext, later.get("plaintext"));
+        assert.equal(reading.records, 1);
+        assert.equal(reading.state!.root, root.toHex());
+        assert.equal(reading.state!.generation, EXAMPLE.generation + 1);
+      }),
+  );
 
   await testWith(
     ["python3"],
@@ -196,6 +349,7 @@ for (const device of DEVICES) {
               : { passfile: `${dir}/pass` }),
             leaf: 77,
           });
+          assert.equal(reading.records, 0);
           assert.equal(reading.plaintext, sha256(plaintext()));
           if (device !== "std") assert.equal(reading.slot, slot);
           if (device === "vericrypt") checkReading(reading);
@@ -212,9 +366,9 @@ function checkReading(reading: Awaited<ReturnType<typeof readVolume>>): void {
     assert.equal(key, values.get(`${name} key`), name);
   }
   assert.equal(reading.mac, values.get("mac"));
-  assert.equal(reading.anchor!.descriptor, values.get("digest"));
-  assert.equal(reading.anchor!.root, values.get("root"));
-  assert.equal(reading.anchor!.generation, EXAMPLE.generation);
+  assert.equal(reading.state!.descriptor, values.get("digest"));
+  assert.equal(reading.state!.root, values.get("root"));
+  assert.equal(reading.state!.generation, EXAMPLE.generation);
   assert.equal(reading.leaves, EXAMPLE.written.length);
   const nodes = reading.path!.flatMap((one) => [
     [one.node, one.page, one.slot, one.value],
@@ -222,139 +376,3 @@ function checkReading(reading: Awaited<ReturnType<typeof readVolume>>): void {
   ]);
   assert.deepEqual(nodes, path());
 }
-
-const vectors = whole.under("Test vectors");
-
-await testWith(
-  ["python3"],
-  "encrypted blocks are as in formats.md",
-  async () => {
-    const rows = vectors.under("Blocks").table();
-    assert.ok(rows.length > 5);
-    const stored = await original(rows.map(([cipher, size, number]) => ({
-      do: "block",
-      cipher: cipher as CipherName,
-      key: counting(0, CIPHER_KEY_BYTES[cipher as CipherName]).toHex(),
-      number: Number(number),
-      block: exampleBlock(Number(number), Number(size)).toHex(),
-    })));
-    for (const [i, row] of rows.entries()) {
-      const [cipher, size, number, first, last, digest] = row;
-      for (
-        const bytes of [
-          Uint8Array.fromHex(stored[i]),
-          encrypted(cipher as CipherName, Number(number), Number(size)),
-        ]
-      ) {
-        assert.equal(bytes.slice(0, 16).toHex(), first, row.join());
-        assert.equal(bytes.slice(-16).toHex(), last, row.join());
-        assert.equal(sha256(bytes), digest, row.join());
-      }
-    }
-  },
-);
-
-/** What `CryptDevice` stores of a block, however high its number is. */
-function encrypted(
-  cipher: CipherName,
-  number: number,
-  blockSize: number,
-): Uint8Array {
-  const next = new MemoryDevice(blockSize, number + 1);
-  const key = counting(0, CIPHER_KEY_BYTES[cipher]);
-  const device = new CryptDevice(next, { cipher, key });
-  device.write(number, exampleBlock(number, blockSize));
-  const stored = new Uint8Array(blockSize);
-  next.read(number, stored);
-  device.close();
-  return stored;
-}
-
-await testWith(
-  ["python3"],
-  "the key of a password is as in formats.md",
-  () =>
-    withTempDir(async (dir) => {
-      const key = vectors.under("Passwords of the original").values()
-        .get("pbkdf2");
-      await Deno.writeFile(`${dir}/plain`, new Uint8Array(1024));
-      for (const cipher of ["aes-256-xts", "aes-256-cbc"] as const) {
-        const derived = deriveImageKey(
-          new TextEncoder().encode("password"),
-          cipher,
-        );
-        const [other] = await original([{
-          do: "encrypt",
-          from: `${dir}/plain`,
-          to: `${dir}/stored`,
-          cipher,
-          blockSize: 1024,
-          password: "password",
-        }]);
-        const expected = key!.slice(0, 2 * CIPHER_KEY_BYTES[cipher]);
-        assert.equal(derived.toHex(), expected);
-        assert.equal(other, expected);
-      }
-    }),
-);
-
-await testWith(
-  ["python3"],
-  "trees of volumes are as in formats.md",
-  async () => {
-    const rows = vectors.under("Trees of volumes").table();
-    assert.ok(rows.length > 5);
-    for (const [blocks, written, byteLength, root] of rows) {
-      const numbers = written.split(", ").map(Number);
-      const blockCount = Number(blocks);
-      const shape = { device: "verity", blockCount, written: numbers } as const;
-      await withExample(shape, async (dir, computed) => {
-        assert.equal(computed.toHex(), root, `${blocks} blocks`);
-        const { size } = await Deno.stat(`${dir}/volume/tree`);
-        assert.equal(size, Number(byteLength));
-        const keyfile = `${dir}/key`;
-        const reading = await readVolume(`${dir}/volume`, { keyfile });
-        assert.equal(reading.anchor!.root, root);
-        assert.equal(reading.leaves, numbers.length);
-      });
-    }
-  },
-);
-
-await testWith(
-  ["python3"],
-  "trees of the original are as in formats.md",
-  () =>
-    withTempDir(async (dir) => {
-      const rows = vectors.under("Trees of the original").table();
-      assert.ok(rows.length > 5);
-      for (const [hash, secret, leaves, byteLength, digest, root] of rows) {
-        const algorithm = hash as HashAlgorithm;
-        const key = secret === "none" ? null : secret;
-        const leafCount = Number(leaves);
-        const image = new MemoryDevice(1024, leafCount);
-        for (let i = 0; i < leafCount; i++) {
-          image.write(i, exampleBlock(i, 1024));
-        }
-        const all = new Uint8Array(1024 * leafCount);
-        image.read(0, all);
-        await Deno.writeFile(`${dir}/image`, all);
-        const files = { image: `${dir}/image`, tree: `${dir}/tree` };
-        const [other] = await original([
-          { do: "tree", ...files, algorithm, blockSize: 1024, key },
-        ]);
-        const size = originalTreeBytes(leafCount, DIGEST_BYTES[algorithm]);
-        const tree = new MemoryFile(size);
-        const state = await buildTree(image, tree, {
-          algorithm,
-          key: key === null ? null : new TextEncoder().encode(key),
-          workers: 0,
-        });
-        assert.equal(size, Number(byteLength));
-        assert.equal(state.root.toHex(), root);
-        assert.equal(other, root);
-        assert.equal(sha256(tree.bytes), digest);
-        assert.equal(sha256(await Deno.readFile(files.tree)), digest);
-      }
-    }),
-);

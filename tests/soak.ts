@@ -1,14 +1,120 @@
 /**
- * Random walks for as long as asked, each with a new seed:
- * `deno task soak [SECONDS]`, or `SOAK_SECONDS`; ten minutes if not said.
- * `WALK_SEED` replays the walks of one seed, once.
+ * Random walks, crashes and failing hosts for as long as asked, each with a
+ * new seed, about as long each: `deno task soak [SECONDS]`, or `SOAK_SECONDS`;
+ * ten minutes if not said. `WALK_SEED`, `CRASH_SEED` and `FAULT_SEED` replay
+ * what a seed made, once.
  *
  * @module
  */
 
+import { DEVICES } from "../bd/volume/mod.ts";
+import {
+  reportLine,
+  tryCrashStates,
+  USUAL_PLAN,
+} from "./crash/crash_states.ts";
+import { faultLine, tryAllFaults } from "./crash/host_errors.ts";
 import { chooseSeed } from "./support/random.ts";
 import { walk } from "./support/walk.ts";
 import { WALKS } from "./support/walks.ts";
+
+/** What is done, one turn after another. */
+interface Activity {
+  /** The variable that holds its seed. */
+  readonly variable: string;
+  /** Time that it has taken, in milliseconds. */
+  spent: number;
+  /** One part of it with `seed`, or null when all parts of it are done. */
+  turn(seed: number, n: number): (() => Promise<void>) | null;
+}
+
+const totals = { walks: 0, steps: 0, states: 0, nested: 0, runs: 0 };
+const failures = { crashes: 0, faults: 0 };
+
+function tellFailures(texts: readonly string[]): void {
+  for (const text of texts) console.error(`FAILED: ${text}\n`);
+}
+
+const ACTIVITIES: readonly Activity[] = [
+  {
+    variable: "WALK_SEED",
+    spent: 0,
+    turn(seed, n): (() => Promise<void>) | null {
+      if (n >= WALKS.length) return null;
+      const { name, steps, ...options } = WALKS[n];
+      return async () => {
+        console.log(`WALK_SEED=${seed} ${name}`);
+        await walk({ ...options, seed }, steps);
+        totals.walks++;
+        totals.steps += steps;
+      };
+    },
+  },
+  {
+    variable: "CRASH_SEED",
+    spent: 0,
+    turn(seed, n): (() => Promise<void>) | null {
+      if (n >= DEVICES.length) return null;
+      return async () => {
+        const plan = { ...USUAL_PLAN, seed };
+        const report = await tryCrashStates(DEVICES[n], plan);
+        console.log(`CRASH_SEED=${seed} ${reportLine(DEVICES[n], report)}`);
+        totals.states += report.states;
+        totals.nested += report.nested;
+        failures.crashes += report.failed;
+        tellFailures(report.failures);
+      };
+    },
+  },
+  {
+    variable: "FAULT_SEED",
+    spent: 0,
+    turn(seed, n): (() => Promise<void>) | null {
+      if (n >= DEVICES.length) return null;
+      return () =>
+        tryAllFaults(DEVICES[n], {
+          seed,
+          tell(kind, report): void {
+            const line = faultLine(DEVICES[n], kind, report);
+            console.log(`FAULT_SEED=${seed} ${line}`);
+            totals.runs += report.runs;
+            totals.states += report.states;
+            failures.faults += report.failed;
+            tellFailures(report.failures);
+          },
+        });
+    },
+  },
+];
+
+/** Does the activities in turns until `end`, the one least done first. */
+async function soak(end: number): Promise<void> {
+  const rounds = new Map(
+    ACTIVITIES.map((one) => [one, { seed: chooseSeed(one.variable), n: 0 }]),
+  );
+  while (Date.now() < end) {
+    const next = ACTIVITIES.toSorted((a, b) => a.spent - b.spent)[0];
+    const round = rounds.get(next)!;
+    const turn = next.turn(round.seed, round.n++);
+    if (!turn) {
+      rounds.set(next, { seed: chooseSeed(next.variable), n: 0 });
+      continue;
+    }
+    const start = performance.now();
+    await turn();
+    next.spent += performance.now() - start;
+  }
+}
+
+/** Does all of the activities whose seeds are given, once. */
+async function replay(activities: readonly Activity[]): Promise<void> {
+  for (const one of activities) {
+    const seed = chooseSeed(one.variable);
+    for (let n = 0, turn; (turn = one.turn(seed, n)) !== null; n++) {
+      await turn();
+    }
+  }
+}
 
 const asked = Deno.args[0] ?? Deno.env.get("SOAK_SECONDS") ?? "600";
 const seconds = Number(asked);
@@ -16,18 +122,17 @@ if (!(seconds > 0)) {
   console.error(`Cannot soak for ${asked} seconds: not a positive number`);
   Deno.exit(2);
 }
-const replayed = Deno.env.has("WALK_SEED");
-const end = Date.now() + seconds * 1000;
-let walks = 0;
-let steps = 0;
-do {
-  const seed = chooseSeed("WALK_SEED");
-  for (const { name, steps: length, ...options } of WALKS) {
-    if (Date.now() > end && !replayed) break;
-    console.log(`WALK_SEED=${seed} ${name}`);
-    await walk({ ...options, seed }, length);
-    walks++;
-    steps += length;
-  }
-} while (Date.now() < end && !replayed);
+const replayed = ACTIVITIES.filter(({ variable }) => Deno.env.has(variable));
+if (replayed.length > 0) await replay(replayed);
+else await soak(Date.now() + seconds * 1000);
+
+const { walks, steps, states, nested, runs } = totals;
 console.log(`${walks} walks of ${steps} steps agree with the model`);
+console.log(
+  `${states} crash states tried, ${nested} of them of recoveries cut short: ` +
+    `${failures.crashes} failures`,
+);
+console.log(
+  `${runs} runs on hosts that fail: ${failures.faults} failures`,
+);
+if (failures.crashes + failures.faults > 0) Deno.exit(1);

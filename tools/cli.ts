@@ -54,6 +54,8 @@ export interface Command<F extends Flags = any> {
   translate?: (args: string[]) => string[];
   /** What else there is to say: paragraphs below the flags. */
   notes?: string[];
+  /** Exit codes of its own in the place of the usual ones. */
+  exits?: { readonly failure: number; readonly usage: number };
   /** A command line that works. */
   example: string;
   /** Does it. */

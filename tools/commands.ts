@@ -7,6 +7,7 @@
 import { mkdir, mv, rm } from "./changing.ts";
 import type { Command } from "./cli.ts";
 import { dump } from "./dump.ts";
+import { fsck } from "./fsck.ts";
 import { get } from "./get.ts";
 import { info } from "./info.ts";
 import { init } from "./init.ts";
@@ -34,6 +35,7 @@ export const COMMANDS: readonly Command[] = [
   makefs,
   makemerkle,
   verify,
+  fsck,
   dump,
   serve,
   ls,

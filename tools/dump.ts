@@ -14,12 +14,13 @@ import {
   IntegrityError,
   type OverlayDevice,
 } from "../bd/mod.ts";
+import { journalPath } from "../bd/original/image_journal.ts";
 import { sparseCopy } from "../bd/sparse_copy.ts";
 import { FsError, settledView } from "../fs/mod.ts";
 import { badBlockLines, ownerText, searchOwners } from "./block_owners.ts";
 import { type Command, command, toggle } from "./cli.ts";
 import { BadBlocksError, PathError, UsageError } from "./errors.ts";
-import { checkTarget, makeFile } from "./new_file.ts";
+import { checkImageTarget, makeFile } from "./new_file.ts";
 import {
   DEVICE_FLAGS,
   DEVICE_NOTES,
@@ -57,7 +58,7 @@ export const dump: Command = command({
     if (target === "-") {
       throw new UsageError("dump makes a file with holes: give its name");
     }
-    checkTarget(target, values.force);
+    checkImageTarget(target, values.force);
     checkApart(target, path, values);
     const opened = await openDevice(path, values, { readOnly: true, warn });
     try {
@@ -73,7 +74,13 @@ export const dump: Command = command({
  * read: a file of the volume, or what opens it.
  */
 function checkApart(target: string, path: string, values: DeviceValues): void {
-  const others = [values.keyfile, values.passfile, values["root-file"]];
+  const others = [
+    values.keyfile,
+    values.passfile,
+    values["root-file"],
+    values.anchor,
+    journalPath(path),
+  ];
   const isOther = [path, ...others].some((other) =>
     other !== undefined && isSame(target, other)
   );
@@ -117,22 +124,28 @@ async function dumpDevice(
   try {
     const overlay = await settle(path, options);
     const { force } = options;
-    await makeFile(target, { size, force, mode: 0o600 }, async (file) => {
-      await sparseCopy(overlay ?? device, file, {
-        verity: options.opened.verity,
-        overlay,
-        bad: ({ first, count }, error) => {
-          if (!options["skip-bad"]) throw new BadBlock(first, error);
-          bad.note(first, count);
-        },
-        progress: ({ copied, skipped }) => {
-          progress.skip(skipped * blockSize);
-          return progress.add(copied * blockSize) ? progress.rest() : undefined;
-        },
-      });
-      await file.sync();
-      await progress.rest();
-    });
+    await makeFile(
+      target,
+      { size, force, mode: 0o600, isImage: true },
+      async (file) => {
+        await sparseCopy(overlay ?? device, file, {
+          verity: options.opened.verity,
+          overlay,
+          bad: ({ first, count }, error) => {
+            if (!options["skip-bad"]) throw new BadBlock(first, error);
+            bad.note(first, count);
+          },
+          progress: ({ copied, skipped }) => {
+            progress.skip(skipped * blockSize);
+            return progress.add(copied * blockSize)
+              ? progress.rest()
+              : undefined;
+          },
+        });
+        await file.sync();
+        await progress.rest();
+      },
+    );
   } catch (error) {
     if (!(error instanceof BadBlock)) throw error;
     throw await badBlockError(path, error, { device, progress });

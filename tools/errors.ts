@@ -8,8 +8,12 @@
  * @module
  */
 
+import { RollbackError } from "../bd/journal/errors.ts";
 import { ERRNO_TEXT } from "../fs/errors.ts";
 import { printable } from "./names.ts";
+
+/** The way out of a {@link RollbackError}. */
+const ACCEPT_ROLLBACK = "--accept-rollback GENERATION";
 
 /** The command line is wrong: the message says what was expected. */
 export class UsageError extends Error {
@@ -36,6 +40,14 @@ export class ReportedError extends Error {
 
 /** Blocks are lost; each has been reported already. */
 export class BadBlocksError extends ReportedError {}
+
+/** A check found problems, and has reported each. */
+export class ProblemsFoundError extends ReportedError {
+  /** Makes the error; `exitCode` says what has become of them. */
+  constructor(readonly exitCode: number) {
+    super();
+  }
+}
 
 /** A process that did the work has failed, and has said why. */
 export class ProcessFailedError extends ReportedError {
@@ -97,6 +109,9 @@ export function errnoOf(error: unknown): string | undefined {
  */
 export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  if (error instanceof RollbackError && error.isAcceptable) {
+    return `${error.message} (${ACCEPT_ROLLBACK} takes it as it is)`;
+  }
   const code = errnoOf(error);
   if (code && /\(os error \d+\)|^E[A-Z]+: /.test(error.message)) {
     return (ERRNO_TEXT as Record<string, string>)[code] ?? error.message;

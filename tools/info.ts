@@ -5,7 +5,10 @@
  */
 
 import {
+  type AnchorPlace,
+  anchorPlace,
   type FileSizes,
+  hasKey,
   inspectVolume,
   isEncrypted,
   type KeySlot,
@@ -15,7 +18,19 @@ import { type Command, command, toggle } from "./cli.ts";
 import { slotText } from "./key.ts";
 import { Output } from "./output.ts";
 import { humanSize } from "./sizes.ts";
-import { isSecretNamed, readSecret, UNLOCK, UNLOCK_NOTES } from "./unlock.ts";
+import {
+  ANCHOR,
+  isSecretNamed,
+  readSecret,
+  UNLOCK,
+  UNLOCK_NOTES,
+} from "./unlock.ts";
+
+const ANCHOR_TEXT: Record<AnchorPlace, string> = {
+  beside: "beside the image",
+  apart: "apart, where --anchor PATH says",
+  none: "none: the end of the journal is the present state",
+};
 
 const REKEY_TEXT: Record<VolumeInfo["rekey"], string> = {
   none: "none begun",
@@ -30,7 +45,7 @@ export const info: Command = command({
   operands: "VOLUME",
   least: 1,
   most: 1,
-  flags: { json: toggle("JSON, sizes in bytes"), ...UNLOCK },
+  flags: { json: toggle("JSON, sizes in bytes"), ...UNLOCK, ...ANCHOR },
   notes: [
     "It may be open elsewhere. Nothing is asked for; but what is shown is " +
     "what the host says, unless --keyfile, --passfile or --extpass is given: " +
@@ -43,6 +58,7 @@ export const info: Command = command({
     const found = await inspectVolume(
       path,
       isSecretNamed(values) ? () => readSecret(values, { prompt }) : undefined,
+      { anchorPath: values.anchor },
     );
     const output = new Output();
     if (values.json) output.json(infoJson(path, found));
@@ -65,6 +81,14 @@ function infoLines(path: string, found: VolumeInfo): string[] {
     ],
     ["Verified", verifiedText(found)],
   ];
+  if (hasKey(descriptor)) {
+    rows.push(["Anchor", ANCHOR_TEXT[anchorPlace(descriptor)]]);
+  }
+  const { journalSize } = descriptor;
+  rows.push([
+    "Journal",
+    journalSize === undefined ? "none" : humanSize(journalSize),
+  ]);
   if (anchor) {
     rows.push(
       ["Generation", String(anchor.generation)],
@@ -80,8 +104,12 @@ function infoLines(path: string, found: VolumeInfo): string[] {
   return rows.map(([name, value]) => `${`${name}:`.padEnd(13)}${value}`);
 }
 
-function verifiedText({ isAuthentic, slots }: VolumeInfo): string {
-  if (isAuthentic) return "yes: descriptor and anchor are authentic";
+function verifiedText({ isAuthentic, anchor, slots }: VolumeInfo): string {
+  if (isAuthentic && anchor) return "yes: descriptor and state are authentic";
+  if (isAuthentic) {
+    return "the descriptor is authentic; whether it is the present one, the " +
+      "anchor says (give --anchor PATH)";
+  }
   return slots.length > 0
     ? "no: this is what the host says (give --keyfile, --passfile or --extpass)"
     : "no: without a key there is nothing to verify by";
@@ -114,6 +142,8 @@ function infoJson(path: string, found: VolumeInfo): unknown {
     blockCount,
     size: blockSize * blockCount,
     verified: isAuthentic,
+    journalSize: descriptor.journalSize ?? null,
+    anchorPlace: hasKey(descriptor) ? anchorPlace(descriptor) : null,
     anchor: anchor && {
       generation: anchor.generation,
       epoch: anchor.epoch.toHex(),

@@ -32,6 +32,7 @@ import {
 import { PathError, UsageError } from "./errors.ts";
 import { isDirectory } from "./fill_from_tree.ts";
 import { type HostNode, walkHostTree } from "./host_tree.ts";
+import { journalSize } from "./journal_size.ts";
 import { blockSize, label } from "./makefs.ts";
 import { makeFilesystem } from "./new_image.ts";
 import { Progress } from "./progress.ts";
@@ -63,6 +64,17 @@ const flags = {
   label: option("LABEL", "Label, up to 16 bytes", label, "L"),
   ...UNLOCK,
   ...SCRYPT_COST,
+  anchor: option(
+    "PATH",
+    "Keep the anchor there, on other storage; none: have none (default: " +
+      "beside the image)",
+    text,
+  ),
+  "journal-size": option(
+    "SIZE",
+    "Size of the journal, 1M to 1G (default: a 16th of the volume, 4M to 64M)",
+    journalSize,
+  ),
 };
 
 /** The values of the flags. */
@@ -88,11 +100,16 @@ export const init: Command = command({
     "The devices: crypt encrypts (AES-256-XTS), verity notices every change " +
     "that others make (a tree of HMAC-SHA-256), vericrypt does both, and std " +
     "neither.",
+    "The anchor says which state of the volume is the present one. Beside the " +
+    "image, it shows if a part of the volume was put back to what it was " +
+    "before; on storage that the host of the image cannot write, it shows if " +
+    "all of it was. Every command that opens the volume then needs --anchor " +
+    "PATH. Without any, commits are faster, and nothing of it is noticed.",
     ...UNLOCK_NOTES,
   ],
   example: "nextfs init -s 1G --keyfile vault.key vault",
   async run(settings, [path]): Promise<void> {
-    if (settings.device === "std") refuseSecret(settings);
+    if (settings.device === "std") refuseKeyed(settings);
     if (settings.from === undefined && settings.size === undefined) {
       throw new UsageError("An empty volume needs a size: --size 1G");
     }
@@ -109,7 +126,14 @@ export const init: Command = command({
   },
 });
 
-function refuseSecret(settings: InitSettings): void {
+/** Refuses what only a volume with a key has. */
+function refuseKeyed(settings: InitSettings): void {
+  if (settings.anchor !== undefined) {
+    throw new UsageError(
+      "A volume with --device std has no anchor: without a key, nobody could " +
+        "tell it from another",
+    );
+  }
   if (!isSecretNamed(settings) && settings.scryptn === undefined) return;
   throw new UsageError("A volume with --device std has no key");
 }
@@ -154,6 +178,15 @@ async function withSecret(
   }
 }
 
+/** Where the anchor is to be. */
+function anchorOf(
+  { anchor }: InitSettings,
+): Pick<CreateVolumeOptions, "anchor" | "anchorPath"> {
+  if (anchor === undefined) return {};
+  if (anchor === "none") return { anchor: "none" };
+  return { anchor: "apart", anchorPath: anchor };
+}
+
 async function make(
   path: string,
   settings: InitSettings,
@@ -175,6 +208,8 @@ async function make(
       blockSize: size.blockSize,
       blockCount,
       ...key,
+      ...anchorOf(settings),
+      journalSize: settings["journal-size"],
       fill: async (volume) => {
         await makeFilesystem(
           volume.device,

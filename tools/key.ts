@@ -17,6 +17,7 @@ import { UsageError } from "./errors.ts";
 import { printable } from "./names.ts";
 import { Output } from "./output.ts";
 import {
+  ANCHOR,
   checkSecretFlags,
   isSecretNamed,
   NEW_SECRET,
@@ -30,6 +31,7 @@ import {
 
 const flags = {
   ...UNLOCK,
+  ...ANCHOR,
   ...NEW_SECRET,
   "key-label": option("TEXT", "What to call what is added", text),
   ...SCRYPT_COST,
@@ -62,6 +64,7 @@ export const key: Command = command({
     using keys = await KeyChange.open(
       path,
       () => readSecret(values, { prompt }),
+      { anchorPath: values.anchor },
     );
     if (action === "add") await addSlot(keys, path, values);
     else await keys.remove(slotNumber(id));
@@ -122,6 +125,7 @@ async function listSlots(path: string, values: KeyValues): Promise<void> {
     isSecretNamed(values)
       ? (): ReturnType<typeof readSecret> => readSecret(values, { prompt })
       : undefined,
+    { anchorPath: values.anchor },
   );
   const output = new Output();
   for (const slot of slots) output.line(slotText(slot));

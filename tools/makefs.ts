@@ -38,7 +38,7 @@ import { isDirectory } from "./fill_from_tree.ts";
 import { fillFromTar, measureTar } from "./fill_from_tar.ts";
 import { type HostNode, walkHostTree } from "./host_tree.ts";
 import { SizeEstimate } from "./image_size.ts";
-import { checkTarget } from "./new_file.ts";
+import { checkImageTarget } from "./new_file.ts";
 import { makeImage } from "./new_image.ts";
 import { Progress } from "./progress.ts";
 import { secretText } from "./secret.ts";
@@ -165,7 +165,7 @@ export const makefs: Command = command({
       throw new UsageError("--cipher needs a password: -p SECRET");
     }
     if (settings.password !== undefined) refuseSpool(settings);
-    checkTarget(image, settings.force);
+    checkImageTarget(image, settings.force);
     const encryption = encryptionOf(settings);
     try {
       await makeFrom(image, { ...settings, encryption }, directory);

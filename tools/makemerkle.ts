@@ -12,6 +12,7 @@ import {
   type HashAlgorithm,
 } from "../bd/hmac.ts";
 import { buildTree } from "../bd/original/build_tree.ts";
+import { checkInPlace } from "../bd/original/image_journal.ts";
 import { encodeState, ROOT_FILE_BYTES } from "../bd/original/root_file.ts";
 import { originalTreeBytes } from "../bd/tree_builder.ts";
 import type { TrustedState } from "../bd/trusted_state.ts";
@@ -89,6 +90,7 @@ export const makemerkle: Command = command({
     const file = openImage(image);
     let state: TrustedState;
     try {
+      checkInPlace(image);
       checkImage(file, settings["block-size"]);
       state = await makeTree(file, tree, settings);
     } finally {

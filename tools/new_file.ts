@@ -7,6 +7,11 @@
 
 import { dirname } from "node:path";
 import { HostFile, InUseError } from "../bd/mod.ts";
+import {
+  discardJournal,
+  hasJournal,
+  journalPath,
+} from "../bd/original/image_journal.ts";
 import { syncDirectory } from "../bd/volume/files.ts";
 import { errnoOf, errorText, PathError } from "./errors.ts";
 
@@ -18,6 +23,8 @@ export interface NewFileOptions {
   force: boolean;
   /** Its permissions, less the umask; 0o666 if absent. */
   mode?: number;
+  /** It is an image: the journal of one that was there goes with that. */
+  isImage?: boolean;
 }
 
 /**
@@ -27,7 +34,7 @@ export interface NewFileOptions {
  */
 export async function makeFile<T>(
   path: string,
-  { size, force, mode }: NewFileOptions,
+  { size, force, mode, isImage }: NewFileOptions,
   fill: (file: HostFile) => Promise<T>,
 ): Promise<T> {
   const partial = `${path}.partial-${Deno.pid}`;
@@ -39,6 +46,8 @@ export async function makeFile<T>(
     file.close();
     // It may have come meanwhile.
     replaced ??= lockReplaced(path, force);
+    // An old journal would put back blocks of what was there before.
+    if (isImage) discardJournal(path);
     Deno.renameSync(partial, path);
     syncDirectory(dirname(path));
     return result;
@@ -91,6 +100,19 @@ function removePartial(partial: string): void {
   } catch (error) {
     if (errnoOf(error) !== "ENOENT") throw error;
   }
+}
+
+/**
+ * {@link checkTarget} for an image: a journal beside it may be that of one that
+ * is to be kept.
+ */
+export function checkImageTarget(path: string, force: boolean): void {
+  checkTarget(path, force);
+  if (force || !hasJournal(path)) return;
+  throw new PathError(
+    journalPath(path),
+    "File exists: the journal of an image that was here (--force removes it)",
+  );
 }
 
 /**

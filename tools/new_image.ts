@@ -43,7 +43,7 @@ export async function makeImage(
 ): Promise<void> {
   const { path, force, blockSize, blockCount, layer } = image;
   const size = blockCount * blockSize;
-  await makeFile(path, { size, force }, async (file) => {
+  await makeFile(path, { size, force, isImage: true }, async (file) => {
     const stored = new StdDevice(file, blockSize);
     const device = layer ? await layer(stored) : stored;
     await makeFilesystem(device, image, fill);

@@ -7,18 +7,26 @@
 
 import { type BlockDevice, DeviceError, InUseError } from "../bd/mod.ts";
 import { WrongKeyError } from "../bd/keys/errors.ts";
-import { openOriginal } from "../bd/original/open_original.ts";
+import { JournalNeededError } from "../bd/original/image_journal.ts";
+import { openJournaled } from "../bd/original/open_journaled.ts";
+import {
+  openOriginal,
+  type OriginalImage,
+} from "../bd/original/open_original.ts";
 import {
   type DeviceSpec,
-  parseDeviceSpec,
   readSecrets,
   wipeSecrets,
 } from "../bd/original/device_spec.ts";
 import type { VerityDevice } from "../bd/verity.ts";
 import {
+  AnchorOptionError,
+  anchorPlace,
   hasKey,
   isVolume,
+  type OpenedVolume,
   openVolume,
+  RollbackError,
   VolumeIntegrityError,
 } from "../bd/volume/mod.ts";
 import {
@@ -27,63 +35,19 @@ import {
   FsError,
   probeBlockSize,
 } from "../fs/mod.ts";
-import { option, setting, size, text, type Values } from "./cli.ts";
+import { type DeviceValues, IMAGE_FLAGS } from "./device_flags.ts";
 import { errnoOf, NoVolumeError, PathError, UsageError } from "./errors.ts";
 import { readSecret as readOriginalSecret } from "./secret.ts";
-import { isSecretNamed, readSecret, secretName, UNLOCK } from "./unlock.ts";
+import { isSecretNamed, readSecret, secretName } from "./unlock.ts";
+
+export {
+  DEVICE_FLAGS,
+  DEVICE_NOTES,
+  type DeviceValues,
+} from "./device_flags.ts";
 
 /** Bytes at the start of a device that tell what is on it: one large block. */
 const HEAD_BYTES = 4096;
-/** Least memory for tree nodes. */
-const TREE_CACHE_MIN = 64 << 10;
-
-function treeCache(value: string): number {
-  const bytes = size(value);
-  if (bytes >= TREE_CACHE_MIN) return bytes;
-  throw new RangeError(`'${value}' is too little: at least 64K`);
-}
-
-function deviceSpec(value: string): DeviceSpec<string> {
-  return parseDeviceSpec(value);
-}
-
-/** The flags of commands that open a volume or an image. */
-export const DEVICE_FLAGS = {
-  "block-device": option(
-    "DEVICE",
-    "What IMAGE is: bdstd, bdcrypt:SECRET:CIPHER, bdverity:TREE:SECRET:ROOT " +
-      "or bdvericrypt:TREE:SECRET:ROOT:SECRET:CIPHER",
-    deviceSpec,
-    "b",
-  ),
-  "root-file": option(
-    "PATH",
-    "Keep the trusted state of IMAGE in this file",
-    text,
-  ),
-  "tree-cache": setting(
-    "SIZE",
-    "Memory for nodes of the hash tree",
-    treeCache,
-    {
-      fallback: "32M",
-    },
-  ),
-  ...UNLOCK,
-};
-
-/** What there is to say about secrets, for the help. */
-export const DEVICE_NOTES: string[] = [
-  "A VOLUME of ours is a directory that 'nextfs init' made; its passphrase or " +
-  "key comes from --keyfile, --passfile, --extpass, from the file that " +
-  "NEXTFS_PASSFILE names, or from a prompt. An IMAGE is plain unless " +
-  "--block-device says more; SECRET there is file=PATH, env=NAME or fd=N, and " +
-  "ROOT is HEX@LEAVES or file=PATH, a root file.",
-];
-
-/** The values of {@link DEVICE_FLAGS}. */
-export type DeviceValues = Values<typeof DEVICE_FLAGS>;
-
 /** How a device is opened. */
 export interface OpenDeviceOptions {
   /** Refuse changes. */
@@ -115,7 +79,7 @@ export async function openDevice(
   options: OpenDeviceOptions,
 ): Promise<OpenedDevice> {
   if (!isDirectory(path)) return await openImage(path, values, options);
-  for (const flag of ["block-device", "root-file"] as const) {
+  for (const flag of IMAGE_FLAGS) {
     if (values[flag] === undefined) continue;
     throw new UsageError(
       `--${flag} is for images; ${path} is a directory, and a volume knows ` +
@@ -132,19 +96,37 @@ export async function openDevice(
     treeCache: values["tree-cache"],
     secret: () => readSecret(values, { prompt: `Passphrase of ${path}: ` }),
     log: options.badBlock,
+    anchorPath: values.anchor,
+    acceptRollback: values["accept-rollback"],
+    warn: (line) => options.warn(`${path}: ${line}`),
   });
-  const { descriptor, device, verity } = volume;
-  if (!hasKey(descriptor)) {
-    try {
-      refuseKeyless(path, values);
-    } catch (error) {
-      device.close();
-      throw error;
-    }
-    // Who expected to be asked for a passphrase should wonder.
-    options.warn(`${path}: its device is bd-std: it has no key, and is plain`);
-  }
+  checkVolume(path, volume, { values, warn: options.warn });
+  const { device, verity } = volume;
   return { device, verity, keepsState: true };
+}
+
+/** Refuses a volume that is not what is meant, and says what to know of it. */
+function checkVolume(
+  path: string,
+  { descriptor, device }: OpenedVolume,
+  { values, warn }: { values: DeviceValues; warn: (line: string) => void },
+): void {
+  if (hasKey(descriptor)) {
+    if (anchorPlace(descriptor) !== "none") return;
+    warn(
+      `${path}: its anchor is its journal: whoever puts back an older copy of ` +
+        "the whole volume is not noticed",
+    );
+    return;
+  }
+  try {
+    refuseKeyless(path, values);
+  } catch (error) {
+    device.close();
+    throw error;
+  }
+  // Who expected to be asked for a passphrase should wonder.
+  warn(`${path}: its device is bd-std: it has no key, and is plain`);
 }
 
 /**
@@ -166,32 +148,19 @@ async function openImage(
   values: DeviceValues,
   options: OpenDeviceOptions,
 ): Promise<OpenedDevice> {
-  const { warn, badBlock = (): void => {} } = options;
-  if (values["block-device"] === undefined) refuseKeyless(path, values);
-  else if (isSecretNamed(values)) {
-    throw new UsageError(
-      `${secretName(values)} is for volumes: the password of an image is the ` +
-        "SECRET in --block-device",
-    );
-  }
-  if (values["root-file"] !== undefined && !values["block-device"]?.verity) {
-    throw new UsageError(
-      "--root-file is for images with a hash tree, which --block-device names",
-    );
-  }
+  const { warn } = options;
+  checkImageFlags(path, values);
   const spec = readSecrets(
     values["block-device"] ?? { device: "bdstd", crypt: null, verity: null },
     (secret, what) => readOriginalSecret(secret, { what, warn }),
   );
   try {
-    const { device, verity, warnings } = await openOriginal(path, spec, {
-      readOnly: options.readOnly,
-      treeCache: values["tree-cache"],
-      rootFile: values["root-file"],
-      log: badBlock,
-    });
+    const image = await openBySpec(path, spec, { ...options, values });
+    const { device, verity, warnings } = image;
     for (const warning of warnings) warn(warning);
-    if (verity && !options.readOnly && !isRootKept(values)) {
+    // Records that nobody else can make lead from the old root to the new one.
+    const isFound = values.journal && spec.verity?.password;
+    if (verity && !options.readOnly && !isRootKept(values) && !isFound) {
       warn(
         "without --root-file the new root is only printed at the end: if the " +
           "process is killed, it is lost, and the image with it",
@@ -203,6 +172,53 @@ async function openImage(
   } finally {
     wipeSecrets(spec);
   }
+}
+
+/** Throws for flags that do not fit an image, or each other. */
+function checkImageFlags(path: string, values: DeviceValues): void {
+  const device = values["block-device"];
+  if (device === undefined) refuseKeyless(path, values);
+  else if (isSecretNamed(values)) {
+    throw new UsageError(
+      `${secretName(values)} is for volumes: the password of an image is the ` +
+        "SECRET in --block-device",
+    );
+  }
+  if (values.anchor !== undefined) {
+    throw new UsageError(
+      "--anchor is for volumes: an image with a hash tree has --root-file",
+    );
+  }
+  if (values["root-file"] !== undefined && !device?.verity) {
+    throw new UsageError(
+      "--root-file is for images with a hash tree, which --block-device names",
+    );
+  }
+  for (const flag of ["journal-size", "accept-rollback"] as const) {
+    if (values[flag] === undefined || values.journal) continue;
+    throw new UsageError(
+      `--${flag} needs a journal of the image: --journal=on`,
+    );
+  }
+}
+
+async function openBySpec(
+  path: string,
+  spec: DeviceSpec,
+  { readOnly, badBlock, values }: OpenDeviceOptions & { values: DeviceValues },
+): Promise<OriginalImage> {
+  const common = {
+    readOnly,
+    treeCache: values["tree-cache"],
+    rootFile: values["root-file"],
+    log: badBlock ?? ((): void => {}),
+  };
+  if (!values.journal) return openOriginal(path, spec, common);
+  return await openJournaled(path, spec, {
+    ...common,
+    journalSize: values["journal-size"],
+    acceptRollback: values["accept-rollback"],
+  });
 }
 
 /** Whether every flush stores the root of an image in a file. */
@@ -271,8 +287,15 @@ function openingError(path: string, error: unknown): unknown {
   if (error instanceof FsError) {
     return new NoVolumeError(`${path}: ${error.message}`);
   }
-  const isClear = [DeviceError, InUseError, WrongKeyError, UsageError]
-    .some((kind) => error instanceof kind);
+  const isClear = [
+    DeviceError,
+    InUseError,
+    WrongKeyError,
+    UsageError,
+    RollbackError,
+    AnchorOptionError,
+    JournalNeededError,
+  ].some((kind) => error instanceof kind);
   return isClear ? error : new PathError(path, error);
 }
 

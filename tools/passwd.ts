@@ -7,6 +7,7 @@
 import { KeyChange } from "../bd/volume/mod.ts";
 import { type Command, command } from "./cli.ts";
 import {
+  ANCHOR,
   checkSecretFlags,
   NEW_SECRET,
   readNewSecret,
@@ -24,7 +25,7 @@ export const passwd: Command = command({
   operands: "VOLUME",
   least: 1,
   most: 1,
-  flags: { ...UNLOCK, ...NEW_SECRET, ...SCRYPT_COST },
+  flags: { ...UNLOCK, ...ANCHOR, ...NEW_SECRET, ...SCRYPT_COST },
   notes: [
     "The key slot that the present one opens is replaced; others stay. The " +
     "master key stays, too: whoever has copied it, or an old copy of " +
@@ -39,6 +40,7 @@ export const passwd: Command = command({
     using keys = await KeyChange.open(
       path,
       () => readSecret(values, { prompt }),
+      { anchorPath: values.anchor },
     );
     const secret = await readNewSecret(values, {
       prompt: `New passphrase of ${path}: `,

@@ -41,6 +41,15 @@ export const UNLOCK = {
   ),
 };
 
+/** The flag that says where a volume's anchor is. */
+export const ANCHOR: { anchor: Flag<string | undefined> } = {
+  anchor: option(
+    "PATH",
+    "The anchor of a volume that has it apart from its other files",
+    text,
+  ),
+};
+
 /** The flags of commands that set another passphrase or key file. */
 export const NEW_SECRET = {
   "new-keyfile": option("PATH", "The same, for what is new", text),

@@ -63,7 +63,7 @@ export const verify: Command = command({
 function noTree(path: string): UsageError {
   return new UsageError(
     `${path} has no hash tree to verify it against: its device is bd-std or ` +
-      "bd-crypt (e2fsck can check the structure of what 'nextfs dump' makes)",
+      "bd-crypt ('nextfs fsck' checks the structure of the filesystem on it)",
   );
 }
 

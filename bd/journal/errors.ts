@@ -11,4 +11,15 @@
 export class RollbackError extends Error {
   /** The name of the class, for messages. */
   override readonly name = "RollbackError";
+  /** True if it may be taken as it is, by its generation. */
+  readonly isAcceptable: boolean;
+
+  /** Makes the error; it may not be taken unless that is said. */
+  constructor(
+    message: string,
+    { isAcceptable = false }: { isAcceptable?: boolean } = {},
+  ) {
+    super(message);
+    this.isAcceptable = isAcceptable;
+  }
 }

@@ -58,7 +58,7 @@ import {
   type RecordFormat,
   writeRecord,
 } from "./record.ts";
-import { type Identity, recover } from "./recover.ts";
+import { type Identity, recover, type Recovery } from "./recover.ts";
 import { Ring } from "./ring.ts";
 import { StagedImage } from "./staged_image.ts";
 import { StagedTree } from "./staged_tree.ts";
@@ -88,6 +88,8 @@ export interface JournalOptions {
    * that a later one is the present.
    */
   readonly acceptRollback?: number;
+  /** What was recovered, if that was done already, by other rules. */
+  readonly recovered?: Recovery;
 }
 
 /** What a commit may change besides blocks and nodes. */
@@ -144,7 +146,7 @@ export class Journal {
   private constructor(files: JournalFiles, options: JournalOptions) {
     const { format, identity, anchor, acceptRollback } = options;
     const { blockSize, nodeBytes } = format;
-    const found = recover(files.journal, {
+    const found = options.recovered ?? recover(files.journal, {
       format,
       identity,
       anchored: anchor?.state ?? null,

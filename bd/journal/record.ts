@@ -259,6 +259,22 @@ export function readRecord(
   return { state, contents: parse(body, stored, format), byteLength };
 }
 
+/**
+ * Whether the state of a record is at `position` that would follow `before`,
+ * whatever there is behind it. Without `mac`, it is only what the host says.
+ */
+export function hasRecordHead(
+  ring: Ring,
+  position: number,
+  { before, mac }: { before: VolumeState; mac: BlockHash | null },
+): boolean {
+  const head = new Uint8Array(STATE_BYTES);
+  ring.read(position, head);
+  const rootBytes = before.root.length;
+  const stored = decodeState("record", head, { mac, rootBytes });
+  return stored !== null && follows(stored, before);
+}
+
 function follows(record: StoredState, before: VolumeState): boolean {
   return record.generation === before.generation + 1 &&
     record.blockSize === before.blockSize &&

@@ -63,22 +63,45 @@ export interface Recovery {
   readonly position: number;
 }
 
+/** A state that a journal has, and how it comes to it. */
+export interface ChainLink {
+  /** The state. */
+  readonly state: VolumeState;
+  /** What makes it of the state before; null for the checkpoint's. */
+  readonly contents: Contents | null;
+  /** Where the record of the next state is in the ring. */
+  readonly position: number;
+}
+
+/** All states of a journal, from the checkpoint's on. */
+export interface Chain {
+  /** The checkpoint. */
+  readonly checkpoint: Checkpoint;
+  /** The states; there is one at least. */
+  readonly links: readonly ChainLink[];
+}
+
 /**
- * Finds the state of the volume by its journal. Nothing is written. Throws
- * {@link RollbackError} if it is not the anchor's, and
- * {@link IntegrityError} if the journal is not authentic.
+ * Reads the longest authentic chain of records, up to the state of generation
+ * `last` if that is given. Throws {@link IntegrityError} if the journal is not
+ * authentic, or another volume's.
  */
-export function recover(file: ByteFile, options: RecoverOptions): Recovery {
-  const { format, identity, anchored, accept } = options;
+export function readChain(
+  file: ByteFile,
+  { format, identity, last = Infinity }: {
+    format: RecordFormat;
+    identity: Identity;
+    last?: number;
+  },
+): Chain {
   const { rootBytes } = identity;
   const checkpoint = Checkpoint.open(file, { format, rootBytes });
   checkIdentity(checkpoint.state, identity);
   const ring = new Ring(file, RING_START);
-  const last = accept ?? anchored?.generation ?? Infinity;
-  const contents: Contents[] = [];
-  let state: VolumeState = checkpoint.state;
   let { position } = checkpoint.state;
   if (position >= ring.size) throw damaged("its checkpoint is beyond its end");
+  let state: VolumeState = checkpoint.state;
+  const links: ChainLink[] = [{ state, contents: null, position }];
   for (let used = 0; state.generation < last;) {
     const record = readRecord(ring, position, { before: state, format });
     if (!record) break;
@@ -86,14 +109,39 @@ export function recover(file: ByteFile, options: RecoverOptions): Recovery {
     if (used > ring.size) break;
     checkContents(record, identity);
     ({ state } = record);
-    contents.push(record.contents);
     position = ring.advance(position, record.byteLength);
+    links.push({ state, contents: record.contents, position });
   }
+  return { checkpoint, links };
+}
+
+/** What there is to recover if the state `links[index]` is the present one. */
+export function recoveryAt(
+  { checkpoint, links }: Chain,
+  index: number,
+): Recovery {
+  const { state, position } = links[index];
+  const contents = links.slice(1, index + 1).map((link) => link.contents!);
+  return { checkpoint, state, contents, position };
+}
+
+/**
+ * Finds the state of the volume by its journal. Nothing is written. Throws
+ * {@link RollbackError} if it is not the anchor's, and
+ * {@link IntegrityError} if the journal is not authentic.
+ */
+export function recover(file: ByteFile, options: RecoverOptions): Recovery {
+  const { format, identity, anchored, accept } = options;
+  const last = accept ?? anchored?.generation;
+  const chain = readChain(file, { format, identity, last });
+  const found = recoveryAt(chain, chain.links.length - 1);
+  const { state, position } = found;
   checkState(state, options);
   if (anchored && accept === undefined) {
+    const ring = new Ring(file, RING_START);
     checkTail(ring, { position, state, format });
   }
-  return { checkpoint, state, contents, position };
+  return found;
 }
 
 /**
@@ -109,15 +157,20 @@ function checkTail(
     format: RecordFormat;
   },
 ): void {
-  const next = readRecord(ring, position, { before: state, format });
-  if (!next) return;
-  const end = ring.advance(position, next.byteLength);
-  if (!readRecord(ring, end, { before: next.state, format })) return;
+  const { generation } = state;
+  let before = state;
+  for (let used = 0; used <= ring.size;) {
+    const record = readRecord(ring, position, { before, format });
+    if (!record) break;
+    used += record.byteLength;
+    before = record.state;
+    position = ring.advance(position, record.byteLength);
+  }
+  if (before.generation <= generation + 1) return;
   throw new RollbackError(
-    `the journal goes on to generation ${
-      next.state.generation + 1
-    } at least, ` +
-      `the anchor says ${state.generation}: the anchor was rolled back`,
+    `the journal goes on to generation ${before.generation}, ` +
+      `the anchor says ${generation}: the anchor was rolled back`,
+    { isAcceptable: true },
   );
 }
 
@@ -154,7 +207,7 @@ function checkState(
     if (generation === accept) return;
     throw new RollbackError(
       `the volume is at generation ${generation}, and --accept-rollback ` +
-        `says ${accept}`,
+        `says ${accept}: give the one that it is at, if that is meant`,
     );
   }
   if (!anchored || isSameState(state, anchored)) return;
@@ -163,16 +216,19 @@ function checkState(
   if (generation < anchored.generation) {
     throw new RollbackError(
       `${found}, ${said}: rolled back, or the wrong copy`,
+      { isAcceptable: true },
     );
   }
   if (generation > anchored.generation) {
     throw new RollbackError(
       `${found}, ${said}: the anchor was rolled back, or is that of another ` +
         "copy",
+      { isAcceptable: true },
     );
   }
   throw new RollbackError(
     `${found}, and so is the anchor, but not with the same contents: it is ` +
       "a copy that went its own way",
+    { isAcceptable: true },
   );
 }

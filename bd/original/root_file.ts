@@ -71,6 +71,13 @@ export class RootFile {
     return this.#state;
   }
 
+  /** The state that is in it now, whoever has put it there; null if none. */
+  read(): TrustedState | null {
+    const bytes = new Uint8Array(ROOT_FILE_BYTES);
+    this.#file.readAt(0, bytes);
+    return decodeState(bytes);
+  }
+
   /** Puts `state` in the place of what is in it, not yet durably. */
   write(state: TrustedState): void {
     this.#file.writeAt(0, encodeState(state));

@@ -7,7 +7,11 @@
 
 import { statSync } from "node:fs";
 import { IntegrityError } from "../block_device.ts";
+import { isEqual } from "../bytes.ts";
 import { hostError } from "../host_error.ts";
+import type { Anchor } from "../journal/anchor.ts";
+import { RollbackError } from "../journal/errors.ts";
+import type { VolumeState } from "../journal/state.ts";
 import type { TrustedState } from "../trusted_state.ts";
 import type { RootSource } from "./device_spec.ts";
 import { RootFile, type RootFileOptions } from "./root_file.ts";
@@ -42,6 +46,7 @@ export class RootKeeper {
   #file: RootFile | null = null;
   readonly #path: string | undefined;
   readonly #readOnly: boolean;
+  readonly #isKept: boolean;
 
   /**
    * Finds out what to trust. Throws {@link IntegrityError} for a root file
@@ -57,6 +62,7 @@ export class RootKeeper {
     try {
       const kept = this.#file?.state ?? null;
       this.source = kept ?? this.#given(root, warnings);
+      this.#isKept = kept !== null;
       if (kept && root.kind === "value" && !isSame(kept, root)) {
         warnings.push(
           `${this.#path} holds another root than the command line, and is ` +
@@ -69,6 +75,16 @@ export class RootKeeper {
     }
   }
 
+  /** Whether the state is stored somewhere when it changes. */
+  get isStoring(): boolean {
+    return this.#path !== undefined && !this.#readOnly;
+  }
+
+  /** The root file, if what is trusted is from it; null otherwise. */
+  get file(): string | null {
+    return this.#isKept ? this.#path! : null;
+  }
+
   /** Puts the first state into a root file that has none. */
   begin(state: TrustedState): void {
     if (this.#readOnly || this.#path === undefined) return;
@@ -79,6 +95,21 @@ export class RootKeeper {
   /** Resolves when `state` is on stable storage, if it is kept. */
   async store(state: TrustedState): Promise<void> {
     await this.#file?.store(state);
+  }
+
+  /**
+   * Stores `state` in the place of one that has one of `roots`. Throws
+   * {@link RollbackError} if another one is there.
+   */
+  async replace(roots: Uint8Array[], state: TrustedState): Promise<void> {
+    const present = this.#file?.read();
+    if (present && !roots.some((root) => isEqual(root, present.root))) {
+      throw new RollbackError(
+        `Cannot store the root in ${this.#path}: somebody else has stored ` +
+          "another one; is a copy of the image in use?",
+      );
+    }
+    await this.store(state);
   }
 
   /** Gives up the root file. Again does nothing. */
@@ -102,6 +133,44 @@ export class RootKeeper {
       `Cannot trust ${root.path}: the root file is empty ` +
         "(give HEX@LEAVES, and the file as --root-file)",
     );
+  }
+}
+
+/** A root file as the anchor of a journal: it holds the root of its state. */
+export class RootAnchor implements Anchor {
+  readonly #keeper: RootKeeper;
+  readonly #trusted: TrustedState;
+  #state: VolumeState;
+
+  /**
+   * Makes an anchor of `keeper`, which becomes the anchor's to close, and in
+   * which the root of `state` is stored. All states are as `trusted` is but for
+   * their roots.
+   */
+  constructor(keeper: RootKeeper, trusted: TrustedState, state: VolumeState) {
+    this.#keeper = keeper;
+    this.#trusted = trusted;
+    this.#state = state;
+  }
+
+  /** The state whose root is known to be stored. */
+  get state(): VolumeState {
+    return this.#state;
+  }
+
+  /** Stores the root of a state; see {@link Anchor.store}. */
+  async store(expected: VolumeState, next: VolumeState): Promise<void> {
+    const { root } = next;
+    await this.#keeper.replace([expected.root, root], {
+      ...this.#trusted,
+      root,
+    });
+    this.#state = next;
+  }
+
+  /** Closes the root file. */
+  close(): void {
+    this.#keeper.close();
   }
 }
 

@@ -4,54 +4,43 @@
  * @module
  */
 
-import { type BlockDevice, DeviceError } from "../block_device.ts";
+import type { BlockDevice } from "../block_device.ts";
 import type { ByteFile } from "../byte_file.ts";
+import { isEqual } from "../bytes.ts";
 import { CryptDevice } from "../crypt.ts";
-import { hostError } from "../host_error.ts";
 import { Journal } from "../journal/journal.ts";
-import { HostFile, InUseError, StdDevice } from "../std.ts";
+import type { VolumeState } from "../journal/state.ts";
+import { StdDevice } from "../std.ts";
 import { openPagedVerity, pagedTreeBytes } from "../open_verity.ts";
 import type { VerityDevice } from "../verity.ts";
-import { FileAnchor } from "./anchor.ts";
-import {
-  anchorPlace,
-  type Descriptor,
-  hasKey,
-  hasTree,
-  isEncrypted,
-} from "./descriptor.ts";
-import {
-  VOLUME_FILES,
-  type VolumeDirectory,
-  type VolumeFile,
-} from "./directory.ts";
-import { VolumeIntegrityError } from "./errors.ts";
+import { type Descriptor, hasKey, hasTree, isEncrypted } from "./descriptor.ts";
+import type { VolumeDirectory } from "./directory.ts";
 import {
   AnchorKeeper,
   identityOf,
   recordFormat,
   type StateKeeper,
 } from "./keeper.ts";
+import { checkAnchorOptions, openAnchor } from "./open_anchor.ts";
+import { Files, type OpenFilesOptions } from "./open_files.ts";
 import { checkFinished, checkState, type Unlocked } from "./unlock.ts";
 
 /** Where the state of a volume is kept, and what to trust of it. */
-export interface StateOptions {
-  /** Refuse writes; the volume may be shared with other readers then. */
-  readOnly?: boolean;
+export interface StateOptions extends OpenFilesOptions {
   /** Path of the anchor, of a volume that has it apart. */
   anchorPath?: string;
-  /** A generation to go back to, though the anchor says that it is not last. */
+  /**
+   * A generation to go back to, though the anchor says that it is not last. An
+   * anchor that is lost is made again.
+   */
   acceptRollback?: number;
+  /** Takes a line if that was accepted. */
+  warn?: (message: string) => void;
   /**
    * Open a volume that is being made, too, which is none to others. It has an
    * anchor beside it, and no journal.
    */
   copying?: boolean;
-  /**
-   * Puts a layer between the volume and each of its files, whose closing
-   * becomes the layer's business; the file itself if absent.
-   */
-  wrap?: (file: ByteFile, name: VolumeFile) => ByteFile;
 }
 
 /** How the device of a volume is to work. */
@@ -161,11 +150,9 @@ async function openState(
 ): Promise<OpenedState> {
   const { blockSize, blockCount, journalSize } = descriptor;
   const isMade = options.copying || journalSize === undefined;
-  const anchor = unlocked && openAnchor(files, descriptor, {
-    unlocked,
-    isMade,
-    options,
-  });
+  if (!options.copying) checkAnchorOptions(descriptor, options);
+  const anchor = unlocked &&
+    await openAnchor(files, { descriptor, unlocked }, { ...options, isMade });
   // What is unfinished has no journal, and should not be refused for that.
   if (anchor && !options.copying) checkFinished(anchor.state);
   const image = files.open("image", blockCount * blockSize);
@@ -177,12 +164,14 @@ async function openState(
     if (keeper) check(keeper, descriptor, options);
     return { image, tree, journal: null, keeper };
   }
+  const { acceptRollback } = options;
+  const said = anchor?.state;
   const file = files.open("journal", journalSize);
   const journal = await Journal.open({ journal: file, image, tree }, {
     format: recordFormat(descriptor, unlocked),
     identity: identityOf(descriptor),
     anchor,
-    acceptRollback: options.acceptRollback,
+    acceptRollback,
   });
   try {
     check(journal, descriptor, options);
@@ -190,7 +179,21 @@ async function openState(
     journal.close();
     throw error;
   }
+  if (said && acceptRollback !== undefined) {
+    noteAccepted(journal.state, said, options);
+  }
   return { image, tree, journal, keeper: journal };
+}
+
+/** Says that a state was accepted though the anchor `said` another one. */
+function noteAccepted(
+  { chain }: VolumeState,
+  said: VolumeState,
+  { acceptRollback, warn }: StateOptions,
+): void {
+  const { generation } = said;
+  if (acceptRollback === generation && isEqual(chain, said.chain)) return;
+  warn?.(`accepted generation ${acceptRollback} in place of ${generation}`);
 }
 
 function check(
@@ -199,37 +202,6 @@ function check(
   options: StateOptions,
 ): void {
   if (hasKey(descriptor)) checkState(state, descriptor, options);
-}
-
-/** Opens the anchor where the volume has it; null if it has none. */
-function openAnchor(
-  files: Files,
-  descriptor: Descriptor,
-  { unlocked, isMade, options: { anchorPath } }: {
-    unlocked: Unlocked;
-    isMade: boolean;
-    options: StateOptions;
-  },
-): FileAnchor | null {
-  const place = isMade ? "beside" : anchorPlace(descriptor);
-  if (anchorPath !== undefined && !isMade && place !== "apart") {
-    throw new VolumeIntegrityError(
-      `its anchor is ${place === "none" ? "its journal" : place + " it"}, ` +
-        "but --anchor gives another one: it may have been put in the place of " +
-        "a volume that has (leave --anchor out if it is meant)",
-    );
-  }
-  if (place === "none") return null;
-  if (place === "apart" && anchorPath === undefined) {
-    throw new VolumeIntegrityError(
-      "its anchor is kept apart: give its path with --anchor PATH",
-    );
-  }
-  const path = place === "apart" ? anchorPath : undefined;
-  const file = files.open("anchor", undefined, path);
-  const anchor = FileAnchor.open(file, unlocked.keys.get("anchor"));
-  files.stack.adopt(anchor, (one) => one.close());
-  return anchor;
 }
 
 function openVerity(
@@ -251,61 +223,4 @@ function openVerity(
     log: options.log,
     publish: (state) => keeper.commit({ root: state.root }),
   });
-}
-
-/** Opens files, and registers each to be closed if a later one fails. */
-class Files {
-  constructor(
-    readonly directory: VolumeDirectory,
-    readonly stack: DisposableStack,
-    readonly options: StateOptions,
-  ) {}
-
-  /** Opens one of the files, which must have `byteLength` bytes, if given. */
-  open(name: VolumeFile, byteLength?: number, path?: string): ByteFile {
-    const host = openFile(this.directory, name, { ...this.options, path });
-    const file = this.options.wrap?.(host, name) ?? host;
-    this.stack.adopt(file, (one) => one.close());
-    if (byteLength !== undefined && file.size !== byteLength) {
-      throw new VolumeIntegrityError(
-        `its ${
-          VOLUME_FILES[name]
-        } has ${file.size} bytes, and the descriptor ` +
-          `says ${byteLength}: it was cut short, extended or replaced`,
-      );
-    }
-    return file;
-  }
-}
-
-/**
- * Opens one of the files of a volume, at `path` if it is not in its directory.
- * Throws {@link VolumeIntegrityError} if it is missing, or no file.
- */
-export function openFile(
-  directory: VolumeDirectory,
-  name: VolumeFile,
-  { readOnly = false, path: elsewhere }: {
-    readOnly?: boolean;
-    path?: string;
-  } = {},
-): HostFile {
-  const path = elsewhere ?? directory.pathOf(name);
-  // A place of the user's own may be reached by links of the user's own.
-  const noLink = elsewhere === undefined;
-  try {
-    return HostFile.open(path, { readOnly, noLink });
-  } catch (error) {
-    if (error instanceof InUseError) throw error;
-    const file = elsewhere
-      ? `${VOLUME_FILES[name]} ${path}`
-      : VOLUME_FILES[name];
-    if (error instanceof Deno.errors.NotFound) {
-      throw new VolumeIntegrityError(`its ${file} is missing`);
-    }
-    if (error instanceof DeviceError && error.code === "EINVAL") {
-      throw new VolumeIntegrityError(`its ${file} is not a regular file`);
-    }
-    throw hostError(path, error);
-  }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { basename, dirname, resolve } from "node:path";
 import { DeviceError } from "../block_device.ts";
 import { hostError } from "../host_error.ts";
 import {
@@ -26,11 +27,14 @@ import {
   hasTree,
   JOURNAL_BYTES_MAX,
   JOURNAL_BYTES_MIN,
+  JOURNAL_BYTES_UNIT,
   signDescriptor,
 } from "./descriptor.ts";
 import { VOLUME_FILES, VolumeDirectory } from "./directory.ts";
+import { AnchorOptionError } from "./errors.ts";
 import { exists, syncDirectory, writeFileDurably } from "./files.ts";
-import { FILE_MODE, finishVolume, firstState, makeAnchor } from "./finish.ts";
+import { finishVolume, firstState } from "./finish.ts";
+import { FILE_MODE, makeAnchor } from "./open_anchor.ts";
 import { Unlocked } from "./unlock.ts";
 import { type OpenedVolume, openUnlocked } from "./volume.ts";
 
@@ -82,7 +86,8 @@ export async function createVolume(
   const partial = `${place}.partial-${Deno.pid}`;
   try {
     checkPlace(place);
-    if (options.anchorPath !== undefined) checkFree(options.anchorPath);
+    const { anchorPath } = options;
+    if (anchorPath !== undefined) checkAnchorPath(anchorPath, place);
     Deno.mkdirSync(partial, { mode: 0o700 });
     try {
       await makeVolume(partial, options);
@@ -124,13 +129,33 @@ export function checkPlace(path: string): void {
   );
 }
 
-/** Throws `DeviceError` if something is at `path`. */
-function checkFree(path: string): void {
+/** Throws if something is at `path`, or if it is inside of the `volume`. */
+function checkAnchorPath(path: string, volume: string): void {
+  if (`${realPlace(path)}/`.startsWith(`${realPlace(volume)}/`)) {
+    throw new AnchorOptionError(
+      `${path}: an anchor in the volume's own directory protects nothing that ` +
+        "the usual one does not: give a path on other storage, or none at all",
+    );
+  }
   if (!exists(path)) return;
   throw new DeviceError(
     "EINVAL",
     `${path}: already exists; a new volume needs a new anchor`,
   );
+}
+
+/** Where `path` leads, the part of it that is there without links. */
+function realPlace(path: string): string {
+  const absolute = resolve(path);
+  try {
+    return Deno.realPathSync(absolute);
+  } catch {
+    const parent = dirname(absolute);
+    // What is not there, or cannot be looked at, is taken by its name.
+    return parent === absolute
+      ? absolute
+      : `${realPlace(parent)}/${basename(absolute)}`;
+  }
 }
 
 function withoutSlash(path: string): string {
@@ -196,14 +221,16 @@ function checkOptions(options: CreateVolumeOptions): void {
   );
   check(
     journalSize === undefined || journalSize >= JOURNAL_BYTES_MIN &&
-        journalSize <= JOURNAL_BYTES_MAX && journalSize % 4096 === 0,
-    `a journal of ${journalSize} bytes; use a multiple of 4096 from ` +
+        journalSize <= JOURNAL_BYTES_MAX &&
+        journalSize % JOURNAL_BYTES_UNIT === 0,
+    `a journal of ${journalSize} bytes; use a multiple of ` +
+      `${JOURNAL_BYTES_UNIT} from ` +
       `${JOURNAL_BYTES_MIN} to ${JOURNAL_BYTES_MAX}`,
   );
 }
 
 /** Size of the journal where none is given, in bytes. */
-function usualJournalSize(imageBytes: number): number {
+export function usualJournalSize(imageBytes: number): number {
   const share = Math.ceil(imageBytes / 16 / JOURNAL_BYTES_MIN);
   return Math.min(64, Math.max(4, share)) * JOURNAL_BYTES_MIN;
 }

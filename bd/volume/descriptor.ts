@@ -40,6 +40,8 @@ export const ANCHOR_PLACES = ["beside", "apart", "none"] as const;
 export const JOURNAL_BYTES_MIN = 1 << 20;
 /** Largest size of a journal, in bytes. */
 export const JOURNAL_BYTES_MAX = 2 ** 30;
+/** What the size of a new journal is a multiple of, in bytes. */
+export const JOURNAL_BYTES_UNIT = 4096;
 /** Sizes of a block, in bytes. */
 export const BLOCK_SIZES = [1024, 2048, 4096] as const;
 /** Most blocks of a volume: ext2 counts them in 32 bits. */

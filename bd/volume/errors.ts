@@ -24,3 +24,12 @@ export class KeySlotError extends Error {
   /** The name of the class, for messages. */
   override readonly name = "KeySlotError";
 }
+
+/**
+ * What the user says about the anchor does not fit the volume; nothing was
+ * done.
+ */
+export class AnchorOptionError extends Error {
+  /** The name of the class, for messages. */
+  override readonly name = "AnchorOptionError";
+}

@@ -15,6 +15,8 @@ import {
   renameSync,
   writeSync,
 } from "node:fs";
+import { DeviceError } from "../block_device.ts";
+import type { ByteFile } from "../byte_file.ts";
 import { hostError } from "../host_error.ts";
 import { VolumeIntegrityError } from "./errors.ts";
 
@@ -24,7 +26,7 @@ import { VolumeIntegrityError } from "./errors.ts";
  * an error that names the file if it cannot be read. No lock is taken.
  */
 export function readSmallFile(path: string, most: number): Uint8Array {
-  const file = openSmallFile(path);
+  const file = openRegular(path);
   try {
     if (!fstatSync(file).isFile()) throw notAFile(path);
     const bytes = new Uint8Array(most + 1);
@@ -46,7 +48,7 @@ export function readSmallFile(path: string, most: number): Uint8Array {
   }
 }
 
-function openSmallFile(path: string): number {
+function openRegular(path: string): number {
   const { O_RDONLY, O_NOFOLLOW = 0 } = constants;
   try {
     // To open a named pipe would wait for its other end.
@@ -59,6 +61,53 @@ function openSmallFile(path: string): number {
 
 function notAFile(path: string): VolumeIntegrityError {
   return new VolumeIntegrityError(`${path} is not a regular file`);
+}
+
+/** A file that is only read, and that others may write meanwhile: no lock. */
+export class SharedFile implements ByteFile {
+  /** Size in bytes when it was opened. */
+  readonly size: number;
+  /** Always true. */
+  readonly readOnly = true;
+  readonly #path: string;
+  readonly #file: number;
+  #open = true;
+
+  /** Opens the regular file at `path`; throws as {@link readSmallFile} does. */
+  constructor(path: string) {
+    this.#path = path;
+    this.#file = openRegular(path);
+    this.size = fstatSync(this.#file).size;
+  }
+
+  /** Reads bytes; see {@link ByteFile.readAt}. */
+  readAt(position: number, into: Uint8Array): void {
+    for (let done = 0; done < into.length;) {
+      const length = into.length - done;
+      const count = readSync(this.#file, into, done, length, position + done);
+      if (count === 0) {
+        throw new VolumeIntegrityError(`${this.#path} was cut short`);
+      }
+      done += count;
+    }
+  }
+
+  /** Throws: it is only read. */
+  writeAt(): void {
+    throw new DeviceError("EROFS", `Cannot write ${this.#path}: read-only`);
+  }
+
+  /** Does nothing: nothing was written. */
+  sync(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** Closes the file. Again does nothing. */
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    closeSync(this.#file);
+  }
 }
 
 /** Makes a file of `bytes` on stable storage, where there is nothing yet. */

@@ -9,7 +9,6 @@ import { createJournal } from "../journal/checkpoint.ts";
 import type { VolumeState } from "../journal/state.ts";
 import { HostFile } from "../std.ts";
 import { uuidBytes } from "../uuid.ts";
-import { ANCHOR_BYTES, FileAnchor } from "./anchor.ts";
 import { openKeeper } from "./assemble.ts";
 import {
   anchorPlace,
@@ -20,10 +19,8 @@ import {
 import type { VolumeDirectory } from "./directory.ts";
 import { syncDirectory } from "./files.ts";
 import { recordFormat, type StateKeeper } from "./keeper.ts";
+import { FILE_MODE, makeAnchor } from "./open_anchor.ts";
 import type { Unlocked } from "./unlock.ts";
-
-/** Permissions of a volume's files: they are for their owner alone. */
-export const FILE_MODE = 0o600;
 
 /** The first state of a volume, which is being made. */
 export function firstState(descriptor: Descriptor): VolumeState {
@@ -110,26 +107,5 @@ async function placeAnchor(
       const anchor = await makeAnchor(anchorPath!, key, state);
       return anchor.close();
     }
-  }
-}
-
-/** Makes an anchor file at `path`; its names are durable, too. */
-export async function makeAnchor(
-  path: string,
-  key: Uint8Array,
-  state: VolumeState,
-): Promise<FileAnchor> {
-  const file = HostFile.open(path, {
-    create: ANCHOR_BYTES,
-    noLink: true,
-    mode: FILE_MODE,
-  });
-  try {
-    const anchor = await FileAnchor.create(file, key, state);
-    syncDirectory(path.replace(/[^/]*$/, "") || ".");
-    return anchor;
-  } catch (error) {
-    file.close();
-    throw error;
   }
 }

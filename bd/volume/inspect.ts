@@ -8,6 +8,7 @@
 
 import { createHmac } from "../hmac.ts";
 import type { KeySlot, Secret } from "../keys/key_slot.ts";
+import { recover } from "../journal/recover.ts";
 import type { VolumeState } from "../journal/state.ts";
 import { ANCHOR_BYTES, latestAnchor } from "./anchor.ts";
 import {
@@ -16,17 +17,20 @@ import {
   DESCRIPTOR_BYTES_MAX,
   hasKey,
   hasTree,
+  type KeyedDescriptor,
   parseDescriptor,
 } from "./descriptor.ts";
 import { isVolume, VOLUME_FILES, type VolumeFile } from "./directory.ts";
 import { NotAVolumeError, VolumeIntegrityError } from "./errors.ts";
-import { exists, readSmallFile } from "./files.ts";
+import { exists, readSmallFile, SharedFile } from "./files.ts";
+import { identityOf, recordFormat } from "./keeper.ts";
+import { checkAnchorOptions } from "./open_anchor.ts";
 import {
   COMMITTED,
   isReplacementBegun,
   isReplacementPending,
 } from "./replacement.ts";
-import { checkState } from "./unlock.ts";
+import { checkState, type Unlocked } from "./unlock.ts";
 import { openError, unlockBy } from "./volume.ts";
 
 /** Sizes of a file of the host, in bytes. */
@@ -43,9 +47,9 @@ export interface VolumeInfo {
   readonly descriptor: Descriptor;
   /** Its key slots; none without a key. */
   readonly slots: readonly KeySlot[];
-  /** Its present state; null without a key, or if there is none. */
+  /** Its present state; null if that is not known. */
   readonly anchor: VolumeState | null;
-  /** True if a key vouches for descriptor and anchor; else the host does. */
+  /** True if a key vouches for descriptor and state; else the host does. */
   readonly isAuthentic: boolean;
   /** The sizes of its files; null for one that is missing. */
   readonly files: Partial<Record<VolumeFile, FileSizes | null>>;
@@ -56,12 +60,14 @@ export interface VolumeInfo {
 /**
  * Looks at the volume at `path`. If `secret` can be asked, its bytes are
  * overwritten, and what is said is authentic: a volume without a key, which the
- * host may have put there, is refused then. Throws `NotAVolumeError`,
- * `WrongKeyError` and {@link VolumeIntegrityError}.
+ * host may have put there, is refused then. An anchor that is apart is looked
+ * at if its path is given. Throws `NotAVolumeError`, `WrongKeyError` and
+ * {@link VolumeIntegrityError}.
  */
 export async function inspectVolume(
   path: string,
   secret?: () => Promise<Secret>,
+  { anchorPath }: { anchorPath?: string } = {},
 ): Promise<VolumeInfo> {
   if (!isVolume(path)) throw new NotAVolumeError(`${path}: not a volume`);
   try {
@@ -76,8 +82,11 @@ export async function inspectVolume(
           "of a volume that has",
       );
     }
-    const anchor = hasKey(descriptor) && anchorPlace(descriptor) === "beside"
-      ? await inspectAnchor(path, descriptor, secret)
+    if (anchorPath !== undefined) {
+      checkAnchorOptions(descriptor, { anchorPath });
+    }
+    const anchor = hasKey(descriptor)
+      ? await inspectState({ path, descriptor }, secret, anchorPath)
       : null;
     return {
       descriptor,
@@ -92,25 +101,52 @@ export async function inspectVolume(
   }
 }
 
-async function inspectAnchor(
-  path: string,
-  descriptor: Extract<Descriptor, { mac: string }>,
+/** The present state, as far as it can be found out without a lock. */
+async function inspectState(
+  { path, descriptor }: { path: string; descriptor: KeyedDescriptor },
   secret: (() => Promise<Secret>) | undefined,
+  anchorPath: string | undefined,
 ): Promise<VolumeState | null> {
-  const file = place(path, "anchor");
-  const bytes = exists(file)
+  const file = anchorPlace(descriptor) === "apart"
+    ? anchorPath
+    : place(path, "anchor");
+  const bytes = file !== undefined && exists(file)
     ? readSmallFile(file, ANCHOR_BYTES)
     : new Uint8Array();
   if (!secret) return latestAnchor(bytes, null);
   using unlocked = await unlockBy(descriptor, secret);
-  const mac = createHmac("sha256", unlocked.keys.get("anchor"));
+  if (file === undefined) return null;
+  const state = anchorPlace(descriptor) === "none"
+    ? stateOfJournal(place(path, "journal"), descriptor, unlocked)
+    : stateOfAnchor(bytes, unlocked);
+  checkState(state, descriptor);
+  return state;
+}
+
+function stateOfAnchor(bytes: Uint8Array, { keys }: Unlocked): VolumeState {
+  const mac = createHmac("sha256", keys.get("anchor"));
   try {
     const state = latestAnchor(bytes, mac);
-    if (!state) throw new VolumeIntegrityError("the anchor is not authentic");
-    checkState(state, descriptor);
-    return state;
+    if (state) return state;
+    throw new VolumeIntegrityError("the anchor is not authentic");
   } finally {
     mac.wipe();
+  }
+}
+
+function stateOfJournal(
+  path: string,
+  descriptor: KeyedDescriptor,
+  unlocked: Unlocked,
+): VolumeState {
+  const file = new SharedFile(path);
+  const format = recordFormat(descriptor, unlocked);
+  const identity = identityOf(descriptor);
+  try {
+    return recover(file, { format, identity, anchored: null }).state;
+  } finally {
+    format.mac.wipe();
+    file.close();
   }
 }
 

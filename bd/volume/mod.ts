@@ -43,6 +43,7 @@ export {
   isEncrypted,
   JOURNAL_BYTES_MAX,
   JOURNAL_BYTES_MIN,
+  JOURNAL_BYTES_UNIT,
   type KeyedDescriptor,
   type PlainDescriptor,
 } from "./descriptor.ts";
@@ -52,6 +53,7 @@ export type { DeviceOptions, StateOptions } from "./assemble.ts";
 export type { StateChanges, StateKeeper } from "./keeper.ts";
 export { isVolume, VOLUME_FILES, type VolumeFile } from "./directory.ts";
 export {
+  AnchorOptionError,
   KeySlotError,
   NotAVolumeError,
   VolumeIntegrityError,

@@ -8,7 +8,7 @@
 import { type BlockDevice, IntegrityError } from "../block_device.ts";
 import { type Secret, WrongKeyError } from "../keys/key_slot.ts";
 import { RollbackError } from "../journal/errors.ts";
-import type { Journal } from "../journal/journal.ts";
+import { JournaledDevice } from "../journal/journaled_device.ts";
 import type { VerityDevice } from "../verity.ts";
 import {
   assemble,
@@ -24,7 +24,7 @@ import {
   parseDescriptor,
 } from "./descriptor.ts";
 import { VolumeDirectory } from "./directory.ts";
-import { VolumeIntegrityError } from "./errors.ts";
+import { AnchorOptionError, VolumeIntegrityError } from "./errors.ts";
 import type { StateChanges, StateKeeper } from "./keeper.ts";
 import { unlock, type Unlocked } from "./unlock.ts";
 
@@ -60,7 +60,8 @@ export class OpenedVolume {
     this.descriptor = descriptor;
     this.verity = layers.verity;
     this.keeper = layers.keeper;
-    this.device = new VolumeDevice(layers, () => {
+    const { device, journal } = layers;
+    this.device = new JournaledDevice(device, journal, () => {
       closeLayers(layers);
       directory.close();
     });
@@ -69,56 +70,6 @@ export class OpenedVolume {
   /** Gives up the volume without flushing. Again does nothing. */
   close(): void {
     this.device.close();
-  }
-}
-
-/** The device of a volume, which commits, and closes everything. */
-class VolumeDevice implements BlockDevice {
-  readonly blockSize: number;
-  readonly blockCount: number;
-  readonly readOnly: boolean;
-  readonly commitBlocksMax?: number;
-  readonly #next: BlockDevice;
-  readonly #journal: Journal | null;
-  readonly #closeAll: () => void;
-  #open = true;
-
-  constructor({ device, journal }: Layers, closeAll: () => void) {
-    this.#next = device;
-    this.#journal = journal;
-    this.#closeAll = closeAll;
-    this.blockSize = device.blockSize;
-    this.blockCount = device.blockCount;
-    this.readOnly = device.readOnly;
-    this.commitBlocksMax = journal?.commitBlocksMax;
-  }
-
-  read(block: number, into: Uint8Array): void {
-    this.#next.read(block, into);
-  }
-
-  write(block: number, from: Uint8Array): void {
-    this.#next.write(block, from);
-  }
-
-  admitWrite(block: number): void {
-    this.#next.admitWrite?.(block);
-  }
-
-  async flush(): Promise<void> {
-    await this.#next.flush();
-    // A layer that verifies has committed already.
-    if (this.#journal?.isSettled === false) await this.#journal.commit();
-  }
-
-  async settle(): Promise<void> {
-    if (!this.readOnly) await this.#journal?.checkpoint();
-  }
-
-  close(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    this.#closeAll();
   }
 }
 
@@ -237,7 +188,13 @@ export function openError(path: string, error: unknown): unknown {
     return new WrongKeyError(`Cannot open ${path}: ${error.message}`);
   }
   if (error instanceof RollbackError) {
-    return new RollbackError(`Cannot open ${path}: ${error.message}`);
+    const { isAcceptable } = error;
+    return new RollbackError(`Cannot open ${path}: ${error.message}`, {
+      isAcceptable,
+    });
+  }
+  if (error instanceof AnchorOptionError) {
+    return new AnchorOptionError(`Cannot open ${path}: ${error.message}`);
   }
   if (
     error instanceof VolumeIntegrityError || error instanceof IntegrityError

@@ -32,6 +32,7 @@ export function* checkBitmaps(check: Check): Generator<void, Totals> {
     totals.freeInodes += checkInodeBitmap(check, group);
     yield;
   }
+  checkOutside(check);
   const s = SUPERBLOCK;
   const counters = [
     [s.s_free_blocks_count, "superblock.free_blocks", totals.freeBlocks],
@@ -54,6 +55,20 @@ function checkLargeFiles(check: Check): void {
   if ((features & RO_COMPAT.large_file) !== 0) return;
   check.findings.add("superblock.large_file");
   check.setSuperblock(s_feature_ro_compat, features | RO_COMPAT.large_file);
+}
+
+/** Fills blocks with zeros that cannot be read, and are in no group. */
+function checkOutside(check: Check): void {
+  const { store, geometry } = check;
+  const isOutside = (block: number): boolean =>
+    block < geometry.firstDataBlock || block >= geometry.blocksCount;
+  const blocks = [...store.unreadable].filter(isOutside);
+  if (blocks.length === 0) return;
+  for (const block of blocks) store.replace(block);
+  check.findings.add("block.unreadable", {}, {
+    count: blocks.length,
+    block: blocks[0],
+  });
 }
 
 /** Fills free blocks of a group with zeros that cannot be read. */

@@ -34,6 +34,8 @@ export interface CheckParts {
   readonly now: () => Timestamp;
   /** True if nothing will be written. */
   readonly isTrial: boolean;
+  /** True if inode tables are read that seem to be unused. */
+  readonly isThorough: boolean;
 }
 
 /** Where an inode is. */
@@ -54,6 +56,11 @@ export class Check implements CheckParts {
   readonly findings: Findings;
   readonly now: () => Timestamp;
   readonly isTrial: boolean;
+  readonly isThorough: boolean;
+  /** Groups whose inode tables were not read, as nothing is in use there. */
+  readonly skipped: SparseBits;
+  /** Whether a directory leads to an inode in one of them after all. */
+  hasMissed = false;
   /** Block of each group's block bitmap. */
   readonly blockBitmaps: Uint32Array;
   /** Block of each group's inode bitmap. */
@@ -73,6 +80,8 @@ export class Check implements CheckParts {
   readonly attributeCounts: Map<number, number> = new Map();
   /** Of groups in which blocks were taken: where to look for the next. */
   readonly freeHints: Map<number, number> = new Map();
+  /** Inodes that were given a name in lost+found. */
+  readonly adopted: SparseBits;
   /** The directories. */
   readonly directories: DirectoryTable = new DirectoryTable();
   /** Claims that may still be followed. */
@@ -94,6 +103,8 @@ export class Check implements CheckParts {
     this.findings = parts.findings;
     this.now = parts.now;
     this.isTrial = parts.isTrial;
+    this.isThorough = parts.isThorough;
+    this.skipped = new SparseBits(geometry.groupCount);
     this.blockBitmaps = new Uint32Array(geometry.groupCount);
     this.inodeBitmaps = new Uint32Array(geometry.groupCount);
     this.inodeTables = new Uint32Array(geometry.groupCount);
@@ -101,9 +112,19 @@ export class Check implements CheckParts {
     this.used = new SparseBits(blocksPerGroup, firstDataBlock);
     this.shared = new SparseBits(blocksPerGroup, firstDataBlock);
     this.attributes = new SparseBits(blocksPerGroup, firstDataBlock);
+    this.adopted = new SparseBits(geometry.inodesPerGroup, 1);
     this.claimsLeft = CLAIMS_FACTOR * geometry.blocksCount;
     this.#superblockBlock = superblockBlock(geometry.blockSize);
     this.#superblockAt = superblockAt(geometry.blockSize);
+  }
+
+  /**
+   * Whether tables were skipped that should be read: only where all else is in
+   * order is it sure that nothing is in them.
+   */
+  get isDoubtful(): boolean {
+    return this.skipped.size > 0 &&
+      (this.hasMissed || this.findings.found > 0);
   }
 
   /** A field of the superblock. */

@@ -11,7 +11,7 @@ import { ROOT_INODE } from "../geometry.ts";
 import { INODE } from "../inode.ts";
 import { markInode } from "./_allocator.ts";
 import type { Check } from "./_check.ts";
-import { directoryBlocks, mappedBlock } from "./_directory_blocks.ts";
+import { mappedBlock, removeEntry } from "./_directory_blocks.ts";
 import { makeDirectory } from "./_new_directory.ts";
 import type { LostAndFound } from "./_lost_and_found.ts";
 
@@ -105,23 +105,4 @@ function checkParent(check: Check, ino: number): void {
   const at = DIRECTORY_ENTRY.rec_len.get(bytes, 0);
   DIRECTORY_ENTRY.inode.set(bytes, at, found);
   directories.setDotdot(ino, found);
-}
-
-/** Removes the entry for `ino` from `directory`. */
-function removeEntry(check: Check, directory: number, ino: number): void {
-  const { inode: INO, rec_len } = DIRECTORY_ENTRY;
-  const blocks = directoryBlocks(check, directory);
-  for (let index = 0; index < blocks; index++) {
-    const block = mappedBlock(check, directory, index);
-    if (block === 0) continue;
-    const bytes = check.store.view(block);
-    let at = index === 0 ? rec_len.get(bytes, 0) : 0;
-    if (index === 0) at += rec_len.get(bytes, at);
-    for (; at < bytes.length; at += rec_len.get(bytes, at)) {
-      if (INO.get(bytes, at) !== ino) continue;
-      INO.set(check.store.modify(block), at, 0);
-      check.addLinks(ino, -1);
-      return;
-    }
-  }
 }

@@ -18,7 +18,10 @@ import { NameCollector } from "./_directory_names.ts";
 import { hashTreeProblem } from "./_hash_tree.ts";
 import type { PathFinder } from "./_paths.ts";
 
-/** Checks all directories, in steps of a block. */
+/**
+ * Checks all directories, in steps of a block. It ends early where inode
+ * tables must be read that were skipped.
+ */
 export function* checkDirectories(
   check: Check,
   paths: PathFinder,
@@ -37,6 +40,7 @@ function* checkDirectory(
   const blocks = directoryBlocks(check, ino);
   let isRebuilt = false;
   for (let index = 0; index < blocks; index++) {
+    if (check.isDoubtful) return;
     const { block, isNew } = usableBlock(check, ino, index);
     if (block === 0) continue;
     const visit = new BlockCheck(check, { ino, index, block, isNew });

@@ -14,7 +14,9 @@ import {
 import { INCOMPAT } from "../features.ts";
 import { ROOT_INODE } from "../geometry.ts";
 import type { Check } from "./_check.ts";
-import { isDots, type NameCollector, showName } from "./_directory_names.ts";
+import { dotdotOf, removeEntry } from "./_directory_blocks.ts";
+import type { NameCollector } from "./_directory_names.ts";
+import { isDots, nameAt, showName } from "./_entry_names.ts";
 import type { PathFinder } from "./_paths.ts";
 import type { ProblemCode, ProblemValues } from "./problems.ts";
 
@@ -136,9 +138,22 @@ export class BlockCheck {
       // The parent comes to light later, and is set then.
       this.#rebuild();
     }
+    this.#checkPadding();
     this.#checkType(0, fileTypeOf(S_IFDIR));
     this.#checkType(this.#dotdotAt(), fileTypeOf(S_IFDIR));
     this.#check.addLinks(ino, 1);
+  }
+
+  /** Checks that a zero follows the first two names, as e2fsck demands. */
+  #checkPadding(): void {
+    const second = this.#dotdotAt();
+    const dot = ENTRY_HEADER_SIZE + 1;
+    const dotdot = second + ENTRY_HEADER_SIZE + 2;
+    if (this.#bytes[dot] === 0 && this.#bytes[dotdot] === 0) return;
+    this.#found("directory.dot_padding");
+    const bytes = this.#modify();
+    bytes[dot] = 0;
+    bytes[dotdot] = 0;
   }
 
   #dotdotAt(): number {
@@ -183,15 +198,38 @@ export class BlockCheck {
     }
     const kind = check.kind(target);
     if (kind === 0) {
+      if (check.skipped.has(check.geometry.groupOfInode(target))) {
+        check.hasMissed = true;
+        return false;
+      }
       return this.#drop(at, "directory.inode_unused", { name, target });
     }
     if (kind === fileTypeOf(S_IFDIR)) {
-      if (target === ino || check.directories.parent(target) !== 0) {
+      const other = check.directories.parent(target);
+      const isSecond = other !== 0 && !this.#displaces(other, target);
+      if (target === ino || target === ROOT_INODE || isSecond) {
         return this.#drop(at, "directory.second_parent", { name, target });
       }
       check.directories.setParent(target, ino);
     }
     this.#checkType(at, kind);
+    return true;
+  }
+
+  /**
+   * Whether this directory is the parent that `target` names, and `other`,
+   * which has an entry for it, is not; the other one loses its entry then.
+   */
+  #displaces(other: number, target: number): boolean {
+    const { ino } = this.#where;
+    const check = this.#check;
+    if (other === ino || dotdotOf(check, target) !== ino) return false;
+    const removed = removeEntry(check, other, target);
+    const name = removed === null ? "" : showName(removed);
+    check.findings.add("directory.second_parent", { inode: other }, {
+      name,
+      target,
+    });
     return true;
   }
 
@@ -282,10 +320,4 @@ function writeEntries(bytes: Uint8Array, entries: NewEntry[]): void {
 function isDotName(bytes: Uint8Array, at: number, length: number): boolean {
   const name = nameAt(bytes, at);
   return name.length === length && name.every((byte) => byte === DOT);
-}
-
-/** View of the name of the entry at `at`. */
-export function nameAt(bytes: Uint8Array, at: number): Uint8Array {
-  const start = at + ENTRY_HEADER_SIZE;
-  return bytes.subarray(start, start + name_len.get(bytes, at));
 }

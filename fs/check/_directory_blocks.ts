@@ -11,6 +11,7 @@ import { INODE } from "../inode.ts";
 import { readU32, writeU32 } from "../layout.ts";
 import { takeBlock } from "./_allocator.ts";
 import type { Check } from "./_check.ts";
+import { isDots, nameAt } from "./_entry_names.ts";
 
 /** Blocks of directory `ino`, by its size. */
 export function directoryBlocks(check: Check, ino: number): number {
@@ -85,4 +86,39 @@ export function addBlock(check: Check, ino: number, index: number): number {
 export function clearBlock(check: Check, block: number): void {
   const bytes = check.store.replace(block);
   DIRECTORY_ENTRY.rec_len.set(bytes, 0, bytes.length);
+}
+
+/** What '..' of directory `ino` says, as far as it can be read; 0 if not. */
+export function dotdotOf(check: Check, ino: number): number {
+  const block = mappedBlock(check, ino, 0);
+  const bytes = block === 0 ? null : check.store.tryView(block);
+  if (bytes === null) return 0;
+  const at = DIRECTORY_ENTRY.rec_len.get(bytes, 0);
+  return at + 12 > bytes.length ? 0 : DIRECTORY_ENTRY.inode.get(bytes, at);
+}
+
+/**
+ * Removes the entry for `ino` from `directory`, which has been checked.
+ * Returns its name; null if there is none.
+ */
+export function removeEntry(
+  check: Check,
+  directory: number,
+  ino: number,
+): Uint8Array | null {
+  const { inode: INO, rec_len } = DIRECTORY_ENTRY;
+  const blocks = directoryBlocks(check, directory);
+  for (let index = 0; index < blocks; index++) {
+    const block = mappedBlock(check, directory, index);
+    if (block === 0) continue;
+    const bytes = check.store.view(block);
+    for (let at = 0; at < bytes.length; at += rec_len.get(bytes, at)) {
+      const name = nameAt(bytes, at);
+      if (INO.get(bytes, at) !== ino || isDots(name)) continue;
+      INO.set(check.store.modify(block), at, 0);
+      check.addLinks(ino, -1);
+      return name;
+    }
+  }
+  return null;
 }

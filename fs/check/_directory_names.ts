@@ -7,11 +7,10 @@
 
 import { DIRECTORY_ENTRY } from "../directory_entry.ts";
 import type { Check } from "./_check.ts";
-import { nameAt } from "./_directory_block.ts";
+import { isDots, nameAt, showName } from "./_entry_names.ts";
 
 /** Names for which there is room at first. */
 const ROOM_FIRST = 256;
-const DOT = 0x2e;
 const TILDE = 0x7e;
 /** What tells a renamed entry from others: letters and digits. */
 const SUFFIX_BASE = 36;
@@ -137,28 +136,4 @@ function hashOf(name: Uint8Array): number {
 /** A name as a key, byte by byte. */
 function keyOf(name: Uint8Array): string {
   return String.fromCharCode(...name);
-}
-
-/** Whether a name is '.' or '..'. */
-export function isDots(name: Uint8Array): boolean {
-  return name.length <= 2 && name.every((byte) => byte === DOT);
-}
-
-/** A name as text of one line; what cannot be shown is escaped. */
-export function showName(name: Uint8Array): string {
-  try {
-    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
-      .decode(name);
-    return text.replace(
-      /[\p{C}\p{Z}]/gu,
-      (char) =>
-        char === " " ? char : `\\u{${char.codePointAt(0)!.toString(16)}}`,
-    );
-  } catch {
-    return [...name].map((byte) =>
-      byte > 0x1f && byte < 0x7f
-        ? String.fromCharCode(byte)
-        : `\\x${byte.toString(16).padStart(2, "0")}`
-    ).join("");
-  }
 }

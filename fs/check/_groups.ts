@@ -6,41 +6,15 @@
  */
 
 import { GROUP_DESCRIPTOR, GROUP_DESCRIPTOR_SIZE } from "../block_group.ts";
-import type { U32 } from "../layout.ts";
 import { SUPERBLOCK, SUPERBLOCK_SIZE, superblockAt } from "../superblock.ts";
 import { superblockBlock } from "../superblock.ts";
 import type { Check } from "./_check.ts";
-import type { ProblemCode } from "./problems.ts";
-
-/** Where the structures of a group are. */
-interface Places {
-  blockBitmap: number;
-  inodeBitmap: number;
-  inodeTable: number;
-}
-
-/** The three places of a group, in the order in which they are trusted. */
-const PLACES: readonly {
-  readonly name: keyof Places;
-  readonly field: U32;
-  readonly code: ProblemCode;
-}[] = [
-  {
-    name: "inodeTable",
-    field: GROUP_DESCRIPTOR.bg_inode_table,
-    code: "group.inode_table_place",
-  },
-  {
-    name: "blockBitmap",
-    field: GROUP_DESCRIPTOR.bg_block_bitmap,
-    code: "group.block_bitmap_place",
-  },
-  {
-    name: "inodeBitmap",
-    field: GROUP_DESCRIPTOR.bg_inode_bitmap,
-    code: "group.inode_bitmap_place",
-  },
-];
+import {
+  arePossible,
+  type GroupPlaces as Places,
+  PLACES,
+  placesAt,
+} from "./_group_places.ts";
 
 /** Checks all of them, in steps of a group. */
 export function* checkGroups(check: Check): Generator<void> {
@@ -84,10 +58,7 @@ function copyOfDescriptors(check: Check, i: number): Uint8Array | null {
 
 function checkPlaces(check: Check, group: number): void {
   const { findings } = check;
-  const stored: Places = { blockBitmap: 0, inodeBitmap: 0, inodeTable: 0 };
-  for (const { name, field } of PLACES) {
-    stored[name] = check.descriptor(group, field);
-  }
+  const stored = storedPlaces(check, group);
   const found = settle(check, group, stored);
   for (const { name, field, code } of PLACES) {
     if (found[name] === stored[name]) continue;
@@ -96,6 +67,11 @@ function checkPlaces(check: Check, group: number): void {
       found: found[name],
     });
     check.setDescriptor(group, field, found[name]);
+  }
+  const flags = check.descriptor(group, GROUP_DESCRIPTOR.bg_flags);
+  if (flags !== 0) {
+    findings.add("group.flags", { group }, { stored: flags });
+    check.setDescriptor(group, GROUP_DESCRIPTOR.bg_flags, 0);
   }
   check.blockBitmaps[group] = found.blockBitmap;
   check.inodeBitmaps[group] = found.inodeBitmap;
@@ -107,7 +83,6 @@ function checkPlaces(check: Check, group: number): void {
  * of a copy, else the usual ones.
  */
 function settle(check: Check, group: number, stored: Places): Places {
-  if (isPossible(check, group, stored)) return stored;
   const { geometry } = check;
   const first = geometry.groupStart(group) +
     geometry.superblockOverhead(group);
@@ -117,15 +92,24 @@ function settle(check: Check, group: number, stored: Places): Places {
     inodeTable: first + 2,
   };
   const copy = placesOfCopy(check, group);
+  if (arePossible(check.geometry, group, stored)) {
+    // Places never change: where a copy says the usual, and the primary
+    // something else, the primary is wrong.
+    return copy !== null && isSame(copy, usual) ? copy : stored;
+  }
   for (const other of copy ? [copy, usual] : [usual]) {
     for (const replaced of SUBSETS) {
       const mixed = { ...stored };
       for (const name of replaced) mixed[name] = other[name];
-      if (isPossible(check, group, mixed)) return mixed;
+      if (arePossible(check.geometry, group, mixed)) return mixed;
     }
   }
   return usual;
 }
+
+const isSame = (a: Places, b: Places): boolean =>
+  a.blockBitmap === b.blockBitmap && a.inodeBitmap === b.inodeBitmap &&
+  a.inodeTable === b.inodeTable;
 
 /** What is replaced: one place alone if that will do. */
 const SUBSETS: readonly (readonly (keyof Places)[])[] = [
@@ -143,28 +127,15 @@ function placesOfCopy(check: Check, group: number): Places | null {
   const { blockSize } = check.geometry;
   const bytes = copyOfDescriptors(check, Math.floor(byte / blockSize));
   if (bytes === null) return null;
-  const at = byte % blockSize;
-  const places: Places = { blockBitmap: 0, inodeBitmap: 0, inodeTable: 0 };
-  for (const { name, field } of PLACES) places[name] = field.get(bytes, at);
-  return places;
+  return placesAt(bytes, byte % blockSize);
 }
 
-/** Whether the structures lie in the group, and apart. */
-function isPossible(
-  { geometry }: Check,
-  group: number,
-  { blockBitmap, inodeBitmap, inodeTable }: Places,
-): boolean {
-  const start = geometry.groupStart(group);
-  const first = start + geometry.superblockOverhead(group);
-  const end = start + geometry.groupSize(group);
-  const tableEnd = inodeTable + geometry.inodeTableBlocks;
-  const isInside = (block: number): boolean => block >= first && block < end;
-  const isApart = (block: number): boolean =>
-    block < inodeTable || block >= tableEnd;
-  return isInside(blockBitmap) && isInside(inodeBitmap) &&
-    inodeTable >= first && tableEnd <= end && blockBitmap !== inodeBitmap &&
-    isApart(blockBitmap) && isApart(inodeBitmap);
+function storedPlaces(check: Check, group: number): Places {
+  const places = { blockBitmap: 0, inodeBitmap: 0, inodeTable: 0 };
+  for (const { name, field } of PLACES) {
+    places[name] = check.descriptor(group, field);
+  }
+  return places;
 }
 
 /** Writes what cannot be read of the copies at the start of `group`. */

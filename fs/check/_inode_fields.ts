@@ -21,6 +21,8 @@ import type { Check } from "./_check.ts";
 const EXTENTS_FL = 0x80000;
 /** `i_flags`: the inode holds its data itself. */
 const INLINE_DATA_FL = 0x10000000;
+/** `i_flags`: AFS, encryption and names without case, each a feature. */
+const FOREIGN_FLAGS = 0x2000 | 0x800 | 0x40000000;
 /** Fields that make up the least part behind the first 128 bytes. */
 const EXTRA_SIZE_MIN = 4;
 
@@ -35,6 +37,12 @@ export function checkFlags(check: Check, ino: number, kind: number): void {
   if ((flags & INLINE_DATA_FL) !== 0) {
     check.findings.add("inode.inline_data", { inode: ino });
     wrong |= INLINE_DATA_FL;
+  }
+  const foreign = flags & FOREIGN_FLAGS;
+  if (foreign !== 0) {
+    const stored = `0x${(foreign >>> 0).toString(16)}`;
+    check.findings.add("inode.foreign_flags", { inode: ino }, { stored });
+    wrong |= foreign;
   }
   const mayHaveIndex = kind === S_IFDIR && check.hasCompat(COMPAT.dir_index);
   if ((flags & INDEX_FL) !== 0 && !mayHaveIndex) {

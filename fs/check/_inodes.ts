@@ -6,10 +6,12 @@
 
 import { isZero } from "../../bd/bytes.ts";
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../attributes.ts";
+import { GROUP_DESCRIPTOR } from "../block_group.ts";
 import { fileTypeOf } from "../directory_entry.ts";
 import { COMPAT } from "../features.ts";
 import { ROOT_INODE } from "../geometry.ts";
 import { INODE } from "../inode.ts";
+import { SUPERBLOCK } from "../superblock.ts";
 import { checkAttributes, finishAttributes } from "./_attributes.ts";
 import { claimMap, type MapSummary } from "./_block_map.ts";
 import type { Check } from "./_check.ts";
@@ -38,10 +40,43 @@ export function* checkInodes(check: Check): Generator<void> {
   const { groupCount } = check.geometry;
   const run = new Uint8Array(RUN_BYTES);
   for (let group = 0; group < groupCount; group++) {
-    yield* checkTable(check, group, run);
+    if (!check.isThorough && isFresh(check, group)) {
+      check.skipped.add(group);
+      yield;
+    } else yield* checkTable(check, group, run);
   }
+  if (check.isDoubtful) return;
   checkRoot(check);
   finishAttributes(check);
+}
+
+/**
+ * Whether bitmap and counters of a group agree that no inode of it was ever in
+ * use. The tables of a large volume that is nearly empty take longer to read
+ * than all the rest.
+ */
+function isFresh(check: Check, group: number): boolean {
+  const { inodesPerGroup, firstInode } = check.geometry;
+  const d = GROUP_DESCRIPTOR;
+  if (
+    group * inodesPerGroup < firstInode ||
+    check.descriptor(group, d.bg_free_inodes_count) !== inodesPerGroup ||
+    check.descriptor(group, d.bg_used_dirs_count) !== 0
+  ) return false;
+  const bitmap = check.store.tryView(check.inodeBitmaps[group]);
+  return bitmap !== null && isZero(bitmap.subarray(0, inodesPerGroup >>> 3)) &&
+    !hasUnreadable(check, group);
+}
+
+/** Whether a block of the inode table of `group` is known as unreadable. */
+function hasUnreadable(check: Check, group: number): boolean {
+  const { unreadable } = check.store;
+  if (unreadable.size === 0) return false;
+  const table = check.inodeTables[group];
+  for (let i = 0; i < check.geometry.inodeTableBlocks; i++) {
+    if (unreadable.has(table + i)) return true;
+  }
+  return false;
 }
 
 function checkRoot(check: Check): void {
@@ -141,28 +176,78 @@ function isInUse(check: Check, ino: number): boolean {
     check.findings.add("inode.zero_links", { inode: ino });
     check.setInode(ino, INODE.i_dtime, Math.max(1, check.now().sec));
   }
+  if (isLeftover(check, check.inode(ino, INODE.i_dtime))) {
+    check.findings.add("orphan.leftover", { inode: ino });
+    check.setInode(ino, INODE.i_dtime, Math.max(1, check.now().sec));
+  }
   return false;
+}
+
+/**
+ * Whether a time of deletion is the number of an inode: of the next one in a
+ * list of orphans that has been dropped. The volume is younger than that.
+ */
+function isLeftover(check: Check, dtime: number): boolean {
+  const { inodesCount } = check.geometry;
+  if (dtime === 0 || dtime >= inodesCount) return false;
+  const { s_wtime, s_mtime, s_mkfs_time } = SUPERBLOCK;
+  return [s_wtime, s_mtime, s_mkfs_time].every((field) => {
+    const time = check.superblock(field);
+    return time === 0 || time >= inodesCount;
+  }) && check.now().sec >= inodesCount;
 }
 
 /** Checks an inode of the format, which no directory leads to. */
 function* checkOwn(check: Check, ino: number): Generator<void> {
-  const mode = check.inode(ino, INODE.i_mode);
-  const hasBlocks = ino === BAD_BLOCKS_INODE ||
-    ino === RESIZE_INODE && check.hasCompat(COMPAT.resize_inode) ||
-    ino === JOURNAL_INODE && check.hasCompat(COMPAT.has_journal);
-  if (
-    ino !== BAD_BLOCKS_INODE && mode !== 0 && (mode & S_IFMT) !== S_IFREG
-  ) {
-    check.findings.add("inode.reserved", { inode: ino }, {
-      stored: octal(mode),
-    });
-    check.setInode(ino, INODE.i_mode, 0);
+  const reason = ownProblem(check, ino);
+  if (reason !== null) {
+    check.findings.add("inode.reserved", { inode: ino }, { reason });
+    check.modifyInode(ino).fill(0);
   }
-  if (!hasBlocks && (mode & S_IFMT) !== S_IFREG) return;
+  const kind = check.inode(ino, INODE.i_mode) & S_IFMT;
+  if (ino !== BAD_BLOCKS_INODE && kind !== S_IFREG) return;
+  if (kind === S_IFREG) {
+    checkFlags(check, ino, kind);
+    checkHighParts(check, ino, kind);
+    checkExtraSize(check, ino);
+  }
   check.setKind(ino, fileTypeOf(S_IFREG));
   const isOwn = ino === BAD_BLOCKS_INODE || ino === RESIZE_INODE;
   const summary = yield* claimMap(check, { ino, isDirectory: false, isOwn });
-  if (ino !== BAD_BLOCKS_INODE) checkBlockCount(check, ino, summary);
+  if (ino === BAD_BLOCKS_INODE) return;
+  checkSize(check, ino, summary);
+  const attributes = checkAttributes(check, ino);
+  checkBlockCount(check, ino, summary, attributes);
+}
+
+/** What an inode of the format holds that it should not; null if nothing. */
+function ownProblem(check: Check, ino: number): string | null {
+  const mode = check.inode(ino, INODE.i_mode);
+  if (ino === BAD_BLOCKS_INODE) {
+    const isFile = mode !== 0 || check.inode(ino, INODE.i_uid) !== 0 ||
+      check.inode(ino, INODE.i_gid) !== 0 ||
+      check.inode(ino, INODE.i_links_count) !== 0 ||
+      check.inode(ino, INODE.i_file_acl) !== 0 ||
+      check.inode(ino, INODE.i_flags) !== 0;
+    return isFile ? "the list of bad blocks is no file" : null;
+  }
+  if (mode !== 0 && (mode & S_IFMT) !== S_IFREG) {
+    return `its mode is ${octal(mode)}`;
+  }
+  if (!isUnused(check, ino)) return null;
+  const map = INODE.i_block.get(check.inodeBytes(ino), 0);
+  return mode !== 0 || check.inode(ino, INODE.i_links_count) !== 0 ||
+      check.inode(ino, INODE.i_blocks) !== 0 || map.some((byte) => byte !== 0)
+    ? "the feature that it is for is not set"
+    : null;
+}
+
+/** Whether inode `ino` is for a feature that the volume has not. */
+function isUnused(check: Check, ino: number): boolean {
+  if (ino === RESIZE_INODE) return !check.hasCompat(COMPAT.resize_inode);
+  if (ino === JOURNAL_INODE) return !check.hasCompat(COMPAT.has_journal);
+  // Quotas are a feature that is refused.
+  return ino === 3 || ino === 4;
 }
 
 function* checkInode(check: Check, ino: number): Generator<void> {

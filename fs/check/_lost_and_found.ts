@@ -11,8 +11,8 @@ import { ROOT_INODE } from "../geometry.ts";
 import { INDEX_FL, INODE } from "../inode.ts";
 import { takeInode } from "./_allocator.ts";
 import type { Check } from "./_check.ts";
-import { nameAt } from "./_directory_block.ts";
 import { directoryBlocks, mappedBlock } from "./_directory_blocks.ts";
+import { nameAt } from "./_entry_names.ts";
 import { addEntry, makeDirectory } from "./_new_directory.ts";
 
 const NAME = new TextEncoder().encode("lost+found");
@@ -55,6 +55,7 @@ export class LostAndFound {
     this.#from = index;
     this.#names.add(text);
     check.addLinks(ino, 1);
+    check.adopted.add(ino);
     if (kind === DIRECTORY) check.directories.setParent(ino, directory);
     return true;
   }

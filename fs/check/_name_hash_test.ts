@@ -1,7 +1,7 @@
 /** Tests of the name hashes against debugfs, which computes them too. */
 
 import assert from "node:assert/strict";
-import { must } from "../../tests/support/commands.ts";
+import { must } from "../../tests/support/tools.ts";
 import { nameHash } from "./_name_hash.ts";
 
 const NAMES = [

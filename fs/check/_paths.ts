@@ -8,9 +8,8 @@
 import { DIRECTORY_ENTRY } from "../directory_entry.ts";
 import { ROOT_INODE } from "../geometry.ts";
 import type { Check } from "./_check.ts";
-import { nameAt } from "./_directory_block.ts";
 import { directoryBlocks, mappedBlock } from "./_directory_blocks.ts";
-import { isDots } from "./_directory_names.ts";
+import { isDots, nameAt } from "./_entry_names.ts";
 
 /** Inodes for which a path is sought at most. */
 const WANTED_MAX = 1000;
@@ -72,6 +71,8 @@ export class PathFinder {
   path(check: Check, ino: number): Uint8Array | undefined {
     const names: Uint8Array[] = [];
     for (let at = ino; at !== ROOT_INODE;) {
+      // What a trial has named has no name.
+      if (check.isTrial && check.adopted.has(at)) return undefined;
       const place = this.#places.get(at) ?? this.#find(check, at);
       if (place === null || names.length > DEPTH_MAX) return undefined;
       names.unshift(place.name);

@@ -10,7 +10,7 @@
 import type { Timestamp } from "../attributes.ts";
 import { STATE_ERROR, STATE_VALID, SUPERBLOCK } from "../superblock.ts";
 import { checkBitmaps, type Totals } from "./_bitmaps.ts";
-import { Check } from "./_check.ts";
+import { Check, type CheckParts } from "./_check.ts";
 import { connectDirectories, restoreRoot } from "./_connectivity.ts";
 import { checkDirectories } from "./_directories.ts";
 import { separateBlocks } from "./_duplicates.ts";
@@ -23,13 +23,13 @@ import { settleOrphans } from "./_orphans.ts";
 import { PathFinder } from "./_paths.ts";
 import { checkResizeInode } from "./_resize_inode.ts";
 import type { BlockStore } from "./_store.ts";
-import {
-  checkReservedDescriptors,
-  checkSuperblockFields,
-  openSuperblock,
-} from "./_superblock.ts";
+import { openSuperblock } from "./_superblock.ts";
+import { checkJournal, checkSuperblockFields } from "./_superblock_fields.ts";
 import type { ProblemCode } from "./problems.ts";
 import type { CheckCounts } from "./report.ts";
+
+/** Times that a round may start anew with another geometry. */
+const ATTEMPTS_MAX = 4;
 
 /** How a round is run. */
 export interface RoundOptions {
@@ -65,18 +65,31 @@ export function* runRound(
   options: RoundOptions,
 ): Generator<void, RoundResult> {
   const findings = new Findings();
-  const check = yield* open(store, findings, options);
-  const state = check.superblock(SUPERBLOCK.s_state);
-  const isMarked = (state & (STATE_VALID | STATE_ERROR)) === STATE_VALID;
-  if (options.isFirst && !isMarked) findings.add("superblock.state");
+  const result = (yield* passes(store, findings, options, false)) ??
+    (yield* passes(store, findings, options, true));
+  return result!;
+}
+
+/** All passes; null if they have to start anew, and be thorough. */
+function* passes(
+  store: BlockStore,
+  findings: Findings,
+  options: RoundOptions,
+  isThorough: boolean,
+): Generator<void, RoundResult | null> {
+  const check = yield* open(store, { findings, ...options, isThorough });
+  if (options.isFirst && !isThorough) checkState(check);
   checkSuperblockFields(check);
+  checkJournal(check);
   yield* settleOrphans(check);
   yield* checkInodes(check);
+  if (check.isDoubtful) return null;
   yield* separateBlocks(check);
   restoreRoot(check);
   const paths = new PathFinder();
   want(paths, findings);
   yield* checkDirectories(check, paths);
+  if (check.isDoubtful) return null;
   const lost = new LostAndFound(check);
   yield* connectDirectories(check, lost);
   yield* checkLinks(check, lost);
@@ -94,17 +107,24 @@ export function* runRound(
   return { findings, problems, counts: countsOf(check, totals) };
 }
 
+/** Notes that the volume is not marked as closed. */
+function checkState(check: Check): void {
+  const state = check.superblock(SUPERBLOCK.s_state);
+  const isMarked = (state & (STATE_VALID | STATE_ERROR)) === STATE_VALID;
+  if (!isMarked) check.findings.add("superblock.state");
+}
+
 /** Finds superblock and groups; anew, if that has changed the geometry. */
 function* open(
   store: BlockStore,
-  findings: Findings,
-  { isTrial, now }: RoundOptions,
+  { findings, ...options }: Omit<CheckParts, "store" | "geometry">,
 ): Generator<void, Check> {
-  for (;;) {
+  for (let attempt = 1;; attempt++) {
     const geometry = openSuperblock(store, findings);
-    const check = new Check({ store, geometry, findings, now, isTrial });
+    const check = new Check({ store, geometry, findings, ...options });
+    const mayRetry = attempt < ATTEMPTS_MAX;
     yield* checkGroups(check);
-    if (checkReservedDescriptors(check) || checkResizeInode(check)) continue;
+    if (checkResizeInode(check) && mayRetry) continue;
     return check;
   }
 }

@@ -15,29 +15,23 @@ import {
   SUPPORTED_RO_COMPAT,
 } from "../features.ts";
 import { Geometry } from "../geometry.ts";
-import {
-  EXT2_MAGIC,
-  REVISION_DYNAMIC,
-  SUPERBLOCK,
-  SUPERBLOCK_SIZE,
-  superblockAt,
-  superblockBlock,
-} from "../superblock.ts";
-import type { Check } from "./_check.ts";
+import { EXT2_MAGIC, REVISION_DYNAMIC, SUPERBLOCK } from "../superblock.ts";
 import type { Findings } from "./_findings.ts";
 import type { BlockStore } from "./_store.ts";
+import {
+  type Candidate,
+  findCopy,
+  isBetter,
+  problemOf,
+  readPrimary,
+  writePrimary,
+} from "./_superblock_copies.ts";
 
-/** Groups in which a copy of the superblock is looked for, from 1 on. */
-const COPY_GROUPS_MAX = 128;
-
-/** A superblock that makes sense. */
-interface Candidate {
-  /** Its 1024 bytes, a copy. */
-  readonly bytes: Uint8Array;
-  readonly geometry: Geometry;
-  /** Group in which it is. */
-  readonly group: number;
-}
+/** `s_first_ino`, of every program that makes volumes. */
+const FIRST_INODE = 11;
+/** Features of which the check would have to know more than it does. */
+const REFUSED_COMPAT: number = COMPAT.orphan_file |
+  ~Object.values<number>(COMPAT).reduce((all, flag) => all | flag);
 
 /**
  * The geometry of the volume in `store`, whose superblock is put in order if
@@ -49,14 +43,16 @@ export function openSuperblock(
   findings: Findings,
 ): Geometry {
   const primary = readPrimary(store);
+  if (primary !== null) checkReservedDescriptors(primary, store, findings);
   const reason = primary === null
     ? "it cannot be read"
     : problemOf(primary, store);
-  if (primary !== null && reason === null) {
+  const copy = findCopy(store);
+  if (primary !== null && reason === null && !isBetter(copy, primary, store)) {
     checkFeatures(primary);
+    checkAgainstCopy(primary, store, { copy, findings });
     return new Geometry(primary, 0);
   }
-  const copy = findCopy(store);
   const patched = primary && patch(primary, store, copy, findings);
   if (patched !== null) {
     checkFeatures(patched);
@@ -71,7 +67,7 @@ export function openSuperblock(
   }
   checkFeatures(copy.bytes);
   findings.add("superblock.primary", {}, {
-    reason: reason!,
+    reason: reason ?? "the group descriptors say otherwise",
     copy: copy.group,
   });
   if (copy.geometry.revision === REVISION_DYNAMIC) {
@@ -79,74 +75,6 @@ export function openSuperblock(
   }
   writePrimary(store, copy.bytes);
   return copy.geometry;
-}
-
-/** Whether a copy of a superblock is on `device`, for blocks of its size. */
-export function hasSuperblockCopy(store: BlockStore): boolean {
-  return findCopy(store) !== null;
-}
-
-/** A copy of the primary superblock; null if it cannot be read. */
-function readPrimary(store: BlockStore): Uint8Array | null {
-  const { blockSize } = store;
-  if (store.blockCount <= superblockBlock(blockSize)) return null;
-  const block = store.tryView(superblockBlock(blockSize));
-  const at = superblockAt(blockSize);
-  return block && block.slice(at, at + SUPERBLOCK_SIZE);
-}
-
-function writePrimary(store: BlockStore, bytes: Uint8Array): void {
-  const { blockSize } = store;
-  const number = superblockBlock(blockSize);
-  const block = store.tryView(number) === null
-    ? store.replace(number)
-    : store.modify(number);
-  block.set(bytes, superblockAt(blockSize));
-}
-
-/** What is wrong with a superblock; null if it makes sense. */
-function problemOf(bytes: Uint8Array, store: BlockStore): string | null {
-  if (SUPERBLOCK.s_magic.get(bytes, 0) !== EXT2_MAGIC) {
-    return "it has not the number of ext2";
-  }
-  if (1024 << SUPERBLOCK.s_log_block_size.get(bytes, 0) !== store.blockSize) {
-    return "its blocks are of another size";
-  }
-  try {
-    const { blocksCount } = new Geometry(bytes, 0);
-    return blocksCount <= store.blockCount
-      ? null
-      : `it counts ${blocksCount} blocks, the device has ${store.blockCount}`;
-  } catch (error) {
-    if (error instanceof FsError) return error.message;
-    throw error;
-  }
-}
-
-/** The first copy that makes sense, where copies usually are. */
-function findCopy(store: BlockStore): Candidate | null {
-  const { blockSize, blockCount } = store;
-  const first = superblockBlock(blockSize);
-  const primary = readPrimary(store);
-  const sizes = new Set([8 * blockSize]);
-  const claimed = primary && SUPERBLOCK.s_blocks_per_group.get(primary, 0);
-  if (claimed && claimed % 8 === 0 && claimed < 8 * blockSize) {
-    sizes.add(claimed);
-  }
-  for (const size of sizes) {
-    for (let group = 1; group < COPY_GROUPS_MAX; group++) {
-      const block = first + group * size;
-      if (block >= blockCount) break;
-      const bytes = store.tryView(block)?.slice(0, SUPERBLOCK_SIZE);
-      if (!bytes || problemOf(bytes, store) !== null) continue;
-      const geometry = new Geometry(bytes, 0);
-      const number = SUPERBLOCK.s_block_group_nr.get(bytes, 0);
-      const isOwn = geometry.revision === 0 || number === group;
-      if (!isOwn || geometry.blocksPerGroup !== size) continue;
-      return { bytes, geometry, group };
-    }
-  }
-  return null;
 }
 
 /**
@@ -193,6 +121,47 @@ function patch(
   return null;
 }
 
+/** What the primary superblock is compared to. */
+interface Comparison {
+  readonly copy: Candidate | null;
+  readonly findings: Findings;
+}
+
+/**
+ * Sets right what makes sense, but is not what it was when the copies were
+ * written, although it never changes.
+ */
+function checkAgainstCopy(
+  primary: Uint8Array,
+  store: BlockStore,
+  { copy, findings }: Comparison,
+): void {
+  const { s_blocks_count, s_first_ino } = SUPERBLOCK;
+  const fix = (
+    code: "superblock.blocks_count" | "superblock.first_inode",
+    found: number,
+  ): void => {
+    const field = code === "superblock.blocks_count"
+      ? s_blocks_count
+      : s_first_ino;
+    const bytes = primary.slice();
+    field.set(bytes, 0, found);
+    if (problemOf(bytes, store) !== null) return;
+    findings.add(code, {}, { stored: field.get(primary, 0), found });
+    field.set(primary, 0, found);
+    writePrimary(store, primary);
+  };
+  const blocks = copy?.geometry.blocksCount ?? 0;
+  // Of too many blocks the last ones are lost on nobody.
+  if (blocks > s_blocks_count.get(primary, 0)) {
+    fix("superblock.blocks_count", blocks);
+  }
+  const first = copy?.geometry.firstInode ?? FIRST_INODE;
+  if (new Geometry(primary, 0).firstInode !== first) {
+    fix("superblock.first_inode", first);
+  }
+}
+
 /** Whether two superblocks agree on what decides where everything is. */
 function isSameVolume(a: Uint8Array, b: Uint8Array): boolean {
   const s = SUPERBLOCK;
@@ -216,7 +185,9 @@ function checkFeatures(bytes: Uint8Array): void {
         "(e2fsck does that)",
     );
   }
+  const compat = s.s_feature_compat.get(bytes, 0);
   const names = [
+    ...featureNames(compat & REFUSED_COMPAT, COMPAT),
     ...featureNames(incompat & ~SUPPORTED_INCOMPAT, INCOMPAT),
     ...featureNames(
       s.s_feature_ro_compat.get(bytes, 0) & ~SUPPORTED_RO_COMPAT,
@@ -230,35 +201,21 @@ function checkFeatures(bytes: Uint8Array): void {
   );
 }
 
-/** Checks the fields on which no place depends. */
-export function checkSuperblockFields(check: Check): void {
-  const { geometry, findings } = check;
-  const s = SUPERBLOCK;
-  const reserved = check.superblock(s.s_r_blocks_count);
-  if (reserved > geometry.blocksCount / 2) {
-    findings.add("superblock.reserved", {}, { stored: reserved });
-    const fair = Math.floor(geometry.blocksCount / 20);
-    check.setSuperblock(s.s_r_blocks_count, fair);
-  }
-  const log = check.superblock(s.s_log_block_size);
-  if (
-    check.superblock(s.s_log_frag_size) !== log ||
-    check.superblock(s.s_frags_per_group) !== geometry.blocksPerGroup
-  ) {
-    findings.add("superblock.fragments");
-    check.setSuperblock(s.s_log_frag_size, log);
-    check.setSuperblock(s.s_frags_per_group, geometry.blocksPerGroup);
-  }
-}
-
 /**
- * Checks that blocks are kept for descriptors only with the feature. True if
- * the geometry has changed, and the round must start anew.
+ * Checks that blocks are kept for descriptors only with the feature that has a
+ * use for them: they decide where everything else in a group can be.
  */
-export function checkReservedDescriptors(check: Check): boolean {
-  const stored = check.geometry.reservedDescriptorBlocks;
-  if (stored === 0 || check.hasCompat(COMPAT.resize_inode)) return false;
-  check.findings.add("superblock.reserved_descriptors", {}, { stored });
-  check.setSuperblock(SUPERBLOCK.s_reserved_gdt_blocks, 0);
-  return true;
+function checkReservedDescriptors(
+  primary: Uint8Array,
+  store: BlockStore,
+  findings: Findings,
+): void {
+  const { s_magic, s_reserved_gdt_blocks, s_feature_compat } = SUPERBLOCK;
+  if (s_magic.get(primary, 0) !== EXT2_MAGIC) return;
+  const stored = s_reserved_gdt_blocks.get(primary, 0);
+  const features = s_feature_compat.get(primary, 0);
+  if (stored === 0 || (features & COMPAT.resize_inode) !== 0) return;
+  findings.add("superblock.reserved_descriptors", {}, { stored });
+  s_reserved_gdt_blocks.set(primary, 0, 0);
+  writePrimary(store, primary);
 }

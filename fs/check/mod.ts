@@ -5,6 +5,7 @@
  * @module
  */
 
+export { hasSuperblockCopy } from "./_superblock_copies.ts";
 export { checkVolume } from "./check_volume.ts";
 export {
   PROBLEM_KINDS,

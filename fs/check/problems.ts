@@ -52,8 +52,12 @@ export const PROBLEMS = {
     "set to that of the groups",
   ),
   "superblock.blocks_count": kind(
-    "s_blocks_count is {stored}, the device has {found}",
-    "set to that of the device",
+    "s_blocks_count is {stored}, but there are {found}",
+    "set to that of the device, or of a copy",
+  ),
+  "superblock.first_inode": kind(
+    "s_first_ino is {stored}, but should be {found}",
+    "set to that of a copy, or to the usual one",
   ),
   "superblock.reserved": kind(
     "s_r_blocks_count is {stored}, more than half of the volume",
@@ -62,6 +66,10 @@ export const PROBLEMS = {
   "superblock.fragments": kind(
     "the fragment size is not that of the blocks",
     "set to that of the blocks",
+  ),
+  "superblock.descriptor_size": safe(
+    "s_desc_size is {stored}, which no volume has",
+    "cleared; the size is that of ext2",
   ),
   "superblock.free_blocks": safe(
     "{found} free blocks counted, {stored} stored",
@@ -74,6 +82,10 @@ export const PROBLEMS = {
   "superblock.large_file": safe(
     "there are files of 2 GiB or more, but not the feature large_file",
     "the feature is set",
+  ),
+  "superblock.journal": kind(
+    "a journal is named, but there is none ({reason})",
+    "its fields and its feature are cleared",
   ),
   "superblock.ext_attr": safe(
     "there are extended attributes, but not the feature ext_attr",
@@ -113,6 +125,10 @@ export const PROBLEMS = {
     "the inode table is said to be at block {stored}, where it cannot be",
     "sought at block {found}",
   ),
+  "group.flags": safe(
+    "flags are set ({stored}), which this volume has not",
+    "cleared",
+  ),
   "group.free_blocks": safe(
     "{found} free blocks counted, {stored} stored",
     "set to what was counted",
@@ -137,6 +153,10 @@ export const PROBLEMS = {
     "the orphan list is broken ({reason})",
     "the list is dropped",
   ),
+  "orphan.leftover": safe(
+    "deleted, but its time of deletion is a place in the orphan list",
+    "the time is set to the present",
+  ),
   // Inodes.
   "inode.unreadable": kind(
     "inodes {first} to {last} cannot be read",
@@ -144,8 +164,8 @@ export const PROBLEMS = {
   ),
   "inode.root": kind("the root is missing ({reason})", "a new one is made"),
   "inode.reserved": safe(
-    "an inode of the format has mode {stored}",
-    "the mode is cleared",
+    "an inode of the format holds what it should not ({reason})",
+    "cleared",
   ),
   "inode.mode": kind(
     "mode {stored} is of no kind of file",
@@ -166,6 +186,10 @@ export const PROBLEMS = {
   "inode.inline_data": kind(
     "marked as holding its data, which this volume's inodes cannot",
     "the mark is cleared",
+  ),
+  "inode.foreign_flags": kind(
+    "flags are set ({stored}), which this volume has not",
+    "cleared",
   ),
   "inode.index_flag": safe(
     "marked as having a hash tree, which it cannot have",
@@ -275,6 +299,10 @@ export const PROBLEMS = {
   "directory.dot": kind(
     "the first entry is not '.' of the directory itself",
     "it becomes so",
+  ),
+  "directory.dot_padding": safe(
+    "the names '.' and '..' have no zeros behind them",
+    "filled with zeros",
   ),
   "directory.dotdot": kind("the second entry is not '..'", "it becomes so"),
   "directory.parent": kind(

@@ -4,7 +4,7 @@ import { nextfs, ok, withServer, writeTree } from "./program.ts";
 
 Deno.test("the help lists the exit codes", async () => {
   const help = await ok(["--help"]);
-  for (const code of [0, 1, 2, 10, 11, 12, 13, 130, 141]) {
+  for (const code of [0, 1, 2, 10, 11, 12, 13, 14, 130, 141]) {
     assert.match(help, new RegExp(`^ +${code}  [A-Z]`, "m"));
   }
 });

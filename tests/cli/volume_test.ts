@@ -173,7 +173,17 @@ Deno.test("a damaged volume is told from a wrong key, in one line", () =>
         /the anchor has 0 bytes in place of 8192/,
         (path) => Deno.truncate(`${path}/anchor`, 0),
       ],
-      [13, /its anchor is missing$/m, (path) => Deno.remove(`${path}/anchor`)],
+      [13, /its anchor is missing/m, (path) => Deno.remove(`${path}/anchor`)],
+      [
+        13,
+        /its journal has 5 bytes, and the descriptor says/,
+        (path) => Deno.truncate(`${path}/journal`, 5),
+      ],
+      [
+        13,
+        /the journal is not authentic: .* another volume's$/m,
+        (path) => Deno.copyFile(`${dir}/other/journal`, `${path}/journal`),
+      ],
       [
         13,
         /the anchor is not authentic: .* another volume's$/m,
@@ -181,8 +191,8 @@ Deno.test("a damaged volume is told from a wrong key, in one line", () =>
       ],
       [
         13,
-        /made by a newer nextfs: format 2, and this one knows 1$/m,
-        edit((text) => text.replace('"nextfs": 1', '"nextfs": 2')),
+        /made by a newer nextfs: format 3, and this one knows 2$/m,
+        edit((text) => text.replace('"nextfs": 2', '"nextfs": 3')),
       ],
       [
         13,

@@ -104,7 +104,9 @@ export function describeFilesystem(fs: Filesystem): Tree {
     const entries = listDirectory(fs, ino).map(({ name, ino }) =>
       [nameKey(name), ino] as const
     );
-    for (const [name, child] of sorted(entries)) visit(`${path}/${name}`, child);
+    for (const [name, child] of sorted(entries)) {
+      visit(`${path}/${name}`, child);
+    }
   };
   visit("", ROOT_INODE);
   return tree;

@@ -29,7 +29,7 @@ export interface LooseWrite {
 
 /** A disk that follows a log, call by call. */
 export class Disk {
-  /** What is certain to be there: not to be changed, and valid until the next. */
+  /** What is certain to be there; not to be changed by others. */
   readonly durable: Contents;
   /** Changes whenever `durable` does. */
   version = 0;

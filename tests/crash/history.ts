@@ -14,7 +14,7 @@
  */
 
 import type { Tree } from "../support/tree.ts";
-import { treeDigest, treeDifference } from "./describe.ts";
+import { treeDifference, treeDigest } from "./describe.ts";
 
 interface Boundary {
   readonly text: string;
@@ -48,7 +48,7 @@ export class History {
     this.#durable.push({ at, boundary });
   }
 
-  /** A reopening has shown boundary `back`; later ones are gone from `at` on. */
+  /** A reopening has shown boundary `back`: no later one, from `at` on. */
   wentBack(back: number, at: number): void {
     for (const boundary of this.#boundaries.slice(back + 1)) {
       boundary.gone = Math.min(boundary.gone, at);
@@ -82,7 +82,9 @@ export class History {
     const allowed = this.allowed(calls);
     const [least, most] = [allowed[0], allowed[allowed.length - 1]];
     const range = `boundaries ${least} to ${most}`;
-    const other = this.#boundaries.findLastIndex((one) => one.digest === digest);
+    const other = this.#boundaries.findLastIndex((one) =>
+      one.digest === digest
+    );
     if (other >= 0) {
       return `the tree is that of boundary ${other} ` +
         `(${this.#boundaries[other].text}), but only ${range} are allowed`;

@@ -13,17 +13,22 @@
 import assert from "node:assert/strict";
 import { DeviceError } from "../../bd/block_device.ts";
 import { ROOT_INODE } from "../../fs/mod.ts";
+import type { DeviceKind } from "../../bd/volume/mod.ts";
 import { Random } from "../support/random.ts";
+import { withTempDir } from "../support/tools.ts";
 import { Campaign } from "./campaign.ts";
 import { type Fault, faultText } from "./faults.ts";
-import type { Judge } from "./judge.ts";
-import { OPERATIONS, stepOf } from "./pairs.ts";
+import { Judge } from "./judge.ts";
+import { OPERATIONS, pairsOrigin, stepOf, writing } from "./pairs.ts";
 import { pause } from "./random_workload.ts";
-import type { Specimen } from "./specimen.ts";
+import { SHAPES, Specimen } from "./specimen.ts";
 import { type Origin, Workload } from "./workload.ts";
 
+/** How a host fails, but for when it begins. */
+export type FaultKind = Omit<Fault, "nth">;
+
 /** The ways in which a host fails, but for when it begins. */
-export const FAULTS: readonly Omit<Fault, "nth">[] = [
+export const FAULTS: readonly FaultKind[] = [
   { kinds: ["write", "sync"], lasts: 1, code: "EIO", short: false },
   { kinds: ["write", "sync"], lasts: 1, code: "ENOSPC", short: true },
   { kinds: ["write", "sync"], lasts: 9, code: "ENOSPC", short: true },
@@ -54,26 +59,51 @@ export interface FaultReport {
 }
 
 /**
- * Runs the workload for each n, from `first` in steps of `every`, until there
- * are no more calls to fail.
+ * Runs the workload on a volume on `device` for each kind of fault, all of
+ * them if none are given, and for every n; calls `tell` with what came of each.
  */
-export async function tryFaults(
-  { specimen, origin, judge }: {
-    specimen: Specimen;
-    origin: Origin;
-    judge: Judge;
-  },
-  kind: Omit<Fault, "nth">,
-  { seed, first = 1, every = 1 }: {
+export async function tryAllFaults(
+  device: DeviceKind,
+  { seed, kinds = FAULTS, tell }: {
     seed: number;
-    first?: number;
-    every?: number;
+    kinds?: readonly FaultKind[];
+    tell: (kind: FaultKind, report: FaultReport) => void;
   },
+): Promise<void> {
+  await withTempDir((directory) =>
+    Judge.with(async (judge) => {
+      const shape = { ...SHAPES[1], device };
+      const specimen = await Specimen.make(`${directory}/volume`, shape);
+      const origin = await pairsOrigin(specimen);
+      for (const kind of kinds) {
+        const trial = { specimen, origin, judge, seed };
+        const report = await tryFaults(trial, kind);
+        await judge.settled();
+        const complaints = judge.complaints.splice(0);
+        report.failed += complaints.length;
+        report.failures.push(...complaints);
+        tell(kind, report);
+      }
+    })
+  );
+}
+
+interface Trial {
+  readonly specimen: Specimen;
+  readonly origin: Origin;
+  readonly judge: Judge;
+  readonly seed: number;
+}
+
+/** Runs the workload for each n, until there are no more calls to fail. */
+async function tryFaults(
+  { specimen, origin, judge, seed }: Trial,
+  kind: FaultKind,
 ): Promise<FaultReport> {
   const campaign = new Campaign(specimen, judge, { seed, nested: 0 });
   const { tally } = campaign;
   const report = { runs: 0, faults: 0, refused: 0 };
-  for (let nth = first;; nth += every) {
+  for (let nth = 1;; nth++) {
     const fault = { ...kind, nth };
     const text = `${faultText(fault)}, seed ${seed}`;
     const run = new FaultyRun(seed);
@@ -119,6 +149,8 @@ class FaultyRun {
         await pause(this.#random);
       }
       await this.#do(workload, operation);
+      // Commits so large that a checkpoint is made among them.
+      await this.#do(workload, writing("ballast", 0, 45_000 + n));
       if (n % 5 === 4) await beside;
       if (n % 3 === 2) await this.#sync(workload);
       if (workload.isRefusing) await this.#recover(workload);
@@ -185,7 +217,7 @@ class FaultyRun {
 /** A report in one line. */
 export function faultLine(
   device: string,
-  kind: Omit<Fault, "nth">,
+  kind: FaultKind,
   report: FaultReport,
 ): string {
   const { runs, faults, refused, states, failed } = report;

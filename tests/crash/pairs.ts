@@ -22,7 +22,8 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const noise = (seed: number, length: number): Uint8Array =>
   new Random(seed).bytes(length);
 
-interface Operation {
+/** An operation on both sides; `find` gives the inode number of a name. */
+export interface Operation {
   readonly text: string;
   engine(fs: Filesystem, find: (name: string) => number): unknown;
   model(
@@ -53,7 +54,12 @@ function creation(
   };
 }
 
-function writing(name: string, offset: number, length: number): Operation {
+/** A write of so many bytes. */
+export function writing(
+  name: string,
+  offset: number,
+  length: number,
+): Operation {
   const data = noise(length, length);
   return {
     text: `write ${name} ${offset} +${length}`,
@@ -97,8 +103,12 @@ const LONG_TARGET = "t".repeat(300);
 /** The operations. What the first has removed, the second does not find. */
 export const OPERATIONS: readonly Operation[] = [
   creation("create new", "new", S_IFREG, (fs) => fs.create(ROOT_INODE, "new")),
-  creation("mkdir new-dir", "new-dir", S_IFDIR, (fs) =>
-    fs.mkdir(ROOT_INODE, "new-dir")),
+  creation(
+    "mkdir new-dir",
+    "new-dir",
+    S_IFDIR,
+    (fs) => fs.mkdir(ROOT_INODE, "new-dir"),
+  ),
   creation(
     "symlink new-link",
     "new-link",
@@ -146,7 +156,10 @@ export const OPERATIONS: readonly Operation[] = [
 /** A tree for them: files short, long and about to be open, and a directory. */
 export async function pairsOrigin(specimen: Specimen): Promise<Origin> {
   const workload = await Workload.start(specimen, await specimen.blank());
-  const files = [["file", 1500], ["large", 40_000], ["open", 5000]] as const;
+  const files = [
+    ...[["file", 1500], ["large", 40_000], ["open", 5000]] as const,
+    ["ballast", 1] as const,
+  ];
   for (const [name, length] of files) {
     await workload.step(stepOf(
       creation(name, name, S_IFREG, (fs) => fs.create(ROOT_INODE, name)),

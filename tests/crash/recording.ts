@@ -31,7 +31,7 @@ export type HostCall =
   | {
     readonly kind: "sync" | "synced" | "failed";
     readonly file: VolumeFile;
-    /** Of a sync's end, the place of its start in the log; of a start, its own. */
+    /** Place in the log where the sync was asked for. */
     readonly start: number;
   };
 

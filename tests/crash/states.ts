@@ -64,13 +64,21 @@ export function* crashStates(
     // To ask for a sync changes nothing.
     if (calls > 0 && log[calls - 1].kind === "sync") continue;
     const seen = new Set<string>();
-    for (const parts of choices(disk.loose, random, options)) {
+    for (const choice of choices(disk.loose, random, options)) {
+      const parts = choice.map(simplest);
       const state = stateOf(disk, parts, { calls, total: log.length });
       if (seen.has(state.key)) continue;
       seen.add(state.key);
       yield state;
     }
   }
+}
+
+/** Sectors of which all or none are there need not be told apart. */
+function simplest(part: Part | null): Part | null {
+  if (part === null || part === "all") return part;
+  if (part.every((bit) => bit === 1)) return "all";
+  return part.includes(1) ? part : null;
 }
 
 /** Choices of what is there of each of `loose`; null is none of it. */

@@ -4,10 +4,19 @@
  * @module
  */
 
+import { MemoryFile } from "../../bd/memory_file.ts";
+import { StdDevice } from "../../bd/std.ts";
+import { checkVolume } from "../../fs/check/mod.ts";
+
 /** What is wrong with a volume, a line for each problem. */
-export function structureProblems(
-  _plain: Uint8Array,
-  _blockSize: number,
+export async function structureProblems(
+  plain: Uint8Array,
+  blockSize: number,
 ): Promise<string[]> {
-  return Promise.resolve([]);
+  const device = new StdDevice(new MemoryFile(plain), blockSize);
+  const { problems, isClean } = await checkVolume(device, { mode: "check" });
+  if (isClean) return [];
+  return problems.map(({ code, message, inode, block }) =>
+    `${code}: ${message} (inode ${inode}, block ${block})`
+  );
 }

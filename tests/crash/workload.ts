@@ -53,6 +53,8 @@ export class Workload {
   #volume!: OpenedVolume;
   #fs!: Filesystem;
   #digest = "";
+  /** Commits that have been asked for, and are not over. */
+  #syncs = 0;
   /** Models at the boundaries, for going back. */
   readonly #models: Model[] = [];
 
@@ -114,11 +116,14 @@ export class Workload {
   async sync(): Promise<void> {
     const { history } = this;
     const boundary = history.latest;
+    this.#syncs++;
     try {
       await this.#fs.sync();
     } catch (error) {
       this.isRefusing = true;
       throw error;
+    } finally {
+      this.#syncs--;
     }
     this.isRefusing = false;
     history.synced(boundary, this.host.log.length);
@@ -216,8 +221,11 @@ export class Workload {
   /** Whether an operation need not have succeeded. */
   #isExcused(error: unknown, hasFailed: boolean): boolean {
     if (error instanceof FsError) {
-      return error.code === "ENOSPC" ||
-        error.code === "EROFS" && this.isRefusing;
+      if (error.code === "ENOSPC") return true;
+      // A commit may just have failed, and not have been told of yet.
+      const mayRefuse = this.isRefusing ||
+        this.#syncs > 0 && (this.failing?.failed ?? 0) > 0;
+      return error.code === "EROFS" && mayRefuse;
     }
     return hasFailed && error instanceof DeviceError &&
       error.code === this.failing?.code;

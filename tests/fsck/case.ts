@@ -15,7 +15,9 @@ export interface DamageCase {
   /** What is wrong, for the name of the test. */
   readonly name: string;
   /** Does the damage. */
-  readonly damage: (image: Damage) => void;
+  readonly damage?: (image: Damage) => void;
+  /** Requests to debugfs that do it. */
+  readonly debugfs?: (image: Damage) => readonly string[];
   /**
    * Paths of the files that the damage, or what mends it, changes; what lies
    * below a directory named here may change as well, with a `/` at its end;

@@ -5,6 +5,8 @@
  */
 
 import type { DamageCase } from "./case.ts";
+import { BLOCK_CASES } from "./cases_blocks.ts";
+import { DEBUGFS_CASES } from "./cases_debugfs.ts";
 import { DIRECTORY_CASES } from "./cases_directories.ts";
 import { INODE_CASES } from "./cases_inodes.ts";
 import { UNREADABLE_CASES } from "./cases_unreadable.ts";
@@ -14,6 +16,8 @@ import { VOLUME_CASES } from "./cases_volume.ts";
 export const CASES: readonly DamageCase[] = [
   ...VOLUME_CASES,
   ...INODE_CASES,
+  ...BLOCK_CASES,
   ...DIRECTORY_CASES,
   ...UNREADABLE_CASES,
+  ...DEBUGFS_CASES,
 ];

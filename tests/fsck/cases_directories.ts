@@ -180,6 +180,12 @@ const DOTS: readonly DamageCase[] = [
       }),
   },
   {
+    code: "directory.dot_padding",
+    name: "there is something behind '.'",
+    damage: (image) =>
+      image.edit(image.pointer("/other", 0), (bytes) => bytes[9] = 1),
+  },
+  {
     code: "directory.parent",
     name: "'..' names another directory",
     hits: [],

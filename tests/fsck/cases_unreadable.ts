@@ -8,7 +8,7 @@
 import type { DamageCase } from "./case.ts";
 import type { Damage } from "./damage.ts";
 
-type Unreadable = Omit<DamageCase, "damage" | "unknownToE2fsck" | "unreadable">;
+type Unreadable = Omit<DamageCase, "unknownToE2fsck" | "unreadable">;
 
 /** A case in which `block`, or what it is called, cannot be read. */
 function cannotRead(
@@ -17,7 +17,6 @@ function cannotRead(
 ): DamageCase {
   return {
     ...rest,
-    damage: () => {},
     unreadable: (image) => [unreadable(image)].flat(),
     unknownToE2fsck: "an image in a file has no block that cannot be read",
   };

@@ -96,6 +96,33 @@ export const VOLUME_CASES: readonly DamageCase[] = [
     damage: (image) => image.superblock("s_free_inodes_count", ONE_MORE),
   },
   {
+    code: "superblock.first_inode",
+    name: "s_first_ino is behind inodes in use",
+    on: withFeatures,
+    damage: (image) => image.superblock("s_first_ino", 20),
+  },
+  {
+    code: "superblock.descriptor_size",
+    name: "descriptors are of a size that there is not",
+    on: withFeatures,
+    damage: (image) => image.superblock("s_desc_size", 7),
+  },
+  {
+    code: "superblock.journal",
+    name: "the inode of a journal is named where there is none",
+    on: withFeatures,
+    damage: (image) => image.superblock("s_journal_inum", 8),
+  },
+  {
+    code: "superblock.journal",
+    name: "a journal is said to be in an inode that is not in use",
+    on: withFeatures,
+    damage: (image) => {
+      image.superblock("s_feature_compat", (old) => old | 4);
+      image.superblock("s_journal_inum", 8);
+    },
+  },
+  {
     code: "superblock.fragments",
     name: "fragments are not as large as blocks",
     damage: (image) => image.superblock("s_log_frag_size", ONE_MORE),
@@ -120,9 +147,22 @@ export const VOLUME_CASES: readonly DamageCase[] = [
   },
   {
     code: "superblock.reserved_descriptors",
-    name: "blocks are kept for descriptors without the feature",
+    name: "blocks are kept for descriptors, but not by the feature",
+    on: ({ name }) => /resize_inode/.test(name),
+    damage: (image) =>
+      image.superblock("s_feature_compat", (old) => old & ~0x10),
+  },
+  {
+    code: "superblock.reserved_descriptors",
+    name: "blocks are kept for descriptors where the bitmaps are",
     on: ({ name, hasFeatures }) => hasFeatures && !/resize/.test(name),
     damage: (image) => image.superblock("s_reserved_gdt_blocks", 5),
+  },
+  {
+    code: "superblock.primary",
+    name: "more blocks are kept for descriptors than there are",
+    on: ({ name }) => /resize_inode/.test(name),
+    damage: (image) => image.superblock("s_reserved_gdt_blocks", 200),
   },
   {
     code: "group.free_blocks",
@@ -230,10 +270,22 @@ export const VOLUME_CASES: readonly DamageCase[] = [
     },
   },
   {
+    code: "group.flags",
+    name: "a descriptor says that a bitmap is to be made",
+    damage: (image) => image.descriptor(1, "bg_flags", 3),
+  },
+  {
+    code: "orphan.leftover",
+    name: "the time of deletion of an inode is a number of one",
+    damage: (image) => {
+      image.inode(image.freeInode, "i_mode", 0o100644);
+      image.inode(image.freeInode, "i_dtime", 5);
+    },
+  },
+  {
     code: "orphan.unfinished",
     name: "files without names are to be freed",
     isLeftOpen: true,
-    damage: () => {},
   },
   {
     code: "orphan.unfinished",

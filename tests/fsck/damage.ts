@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { MemoryDevice } from "../../bd/memory.ts";
+import type { BlockDevice } from "../../bd/block_device.ts";
 import { GROUP_DESCRIPTOR } from "../../fs/block_group.ts";
 import { DIRECTORY_ENTRY, entrySize } from "../../fs/directory_entry.ts";
 import { Geometry } from "../../fs/geometry.ts";
@@ -50,8 +50,11 @@ export class Damage {
   /** Size of a block, in bytes. */
   readonly blockSize: number;
 
-  /** Damages `device`, a copy of the specimen's. */
-  constructor(readonly device: MemoryDevice, readonly specimen: Specimen) {
+  /** Damages `device`, which holds what the specimen does. */
+  constructor(
+    readonly device: BlockDevice,
+    readonly specimen: Pick<Specimen, "inodes" | "hasFeatures">,
+  ) {
     this.blockSize = device.blockSize;
     this.inodes = specimen.inodes;
     const at = superblockAt(this.blockSize);

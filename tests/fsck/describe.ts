@@ -5,7 +5,7 @@
  */
 
 import { createHash } from "node:crypto";
-import type { BlockDevice } from "../../bd/block_device.ts";
+import { type BlockDevice, DeviceError } from "../../bd/block_device.ts";
 import { Inode } from "../../fs/inode.ts";
 import { inodeBlocks } from "../../fs/inode_blocks.ts";
 import { Filesystem, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../../fs/mod.ts";
@@ -55,8 +55,13 @@ function describeInode(fs: Filesystem, volume: Volume, ino: number): string {
     return [String.fromCharCode(...name), fs.getxattr(ino, name).toHex()];
   });
   let content = "";
-  if (kind === S_IFLNK) content = fs.readlink(ino).toHex();
-  if (kind === S_IFREG) content = hashOf(fs, volume, ino);
+  try {
+    if (kind === S_IFREG) content = hashOf(fs, volume, ino);
+    if (kind === S_IFLNK) content = fs.readlink(ino).toHex();
+  } catch (error) {
+    if (!(error instanceof DeviceError)) throw error;
+    content = "unreadable";
+  }
   return JSON.stringify({ ...attributes, xattrs: xattrs.sort(), content });
 }
 

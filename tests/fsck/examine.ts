@@ -6,16 +6,18 @@
  */
 
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { FaultyDevice } from "../../bd/faulty.ts";
-import { MemoryDevice } from "../../bd/memory.ts";
+import { isZero } from "../../bd/bytes.ts";
+import type { MemoryDevice } from "../../bd/memory.ts";
 import {
   type CheckMode,
   type CheckReport,
   checkVolume,
   PROBLEM_KINDS,
 } from "../../fs/check/mod.ts";
-import { assertDeviceClean, saveImage } from "../support/images.ts";
-import { run, withTempDir } from "../support/tools.ts";
+import { assertDeviceClean, loadImage, saveImage } from "../support/images.ts";
+import { debugfsWrite, run, withTempDir } from "../support/tools.ts";
 import type { DamageCase } from "./case.ts";
 import { Damage } from "./damage.ts";
 import { describe, type Description, differences } from "./describe.ts";
@@ -58,30 +60,24 @@ export class Patient {
   }
 }
 
-/** Everything that a device stores. */
-export function snapshot(device: MemoryDevice): Map<number, string> {
-  const all = new Map<number, string>();
-  for (const { position, bytes } of device.extents()) {
-    for (let at = 0; at < bytes.length; at += device.blockSize) {
-      const block = bytes.subarray(at, at + device.blockSize);
-      if (block.some((byte) => byte !== 0)) {
-        all.set((position + at) / device.blockSize, block.toBase64());
-      }
-    }
-  }
-  return all;
-}
-
-/** Asserts that a device is as it was. */
+/** Asserts that a device is as `before`, a copy that was made of it. */
 export function assertUntouched(
   device: MemoryDevice,
-  before: Map<number, string>,
+  before: MemoryDevice,
   when: string,
 ): void {
-  const after = snapshot(device);
-  const changed = [...new Set([...before.keys(), ...after.keys()])]
-    .filter((block) => before.get(block) !== after.get(block));
-  assert.deepEqual(changed, [], `blocks changed ${when}`);
+  const was = new Map([...before.extents()].map(({ position, bytes }) => {
+    return [position, bytes];
+  }));
+  for (const { position, bytes } of device.extents()) {
+    const old = was.get(position);
+    was.delete(position);
+    assert.ok(
+      old ? Buffer.compare(old, bytes) === 0 : isZero(bytes),
+      `the blocks from byte ${position} on were changed ${when}`,
+    );
+  }
+  assert.equal(was.size, 0);
 }
 
 /** What `e2fsck -fn` says of a device. */
@@ -111,7 +107,7 @@ export function lines(report: CheckReport): string {
 }
 
 /** Whether a path may change, by what a case says. */
-function mayChange(path: string, hits: readonly string[]): boolean {
+export function mayChange(path: string, hits: readonly string[]): boolean {
   if (path === "/lost+found" || path.startsWith("/lost+found/")) return true;
   return hits.some((hit) => {
     if (hit === "*" || hit === path) return true;
@@ -125,13 +121,11 @@ export async function examine(
   damageCase: DamageCase,
   specimen: Specimen,
 ): Promise<void> {
-  const { code, hits = [], isLeftOpen, unknownToE2fsck } = damageCase;
-  const stored = (isLeftOpen ? specimen.left : specimen.device).copy();
-  const image = new Damage(stored, specimen);
-  const before = describe(specimen.device);
-  const moved = damageCase.moved?.(image) ?? {};
-  damageCase.damage(image);
-  const patient = new Patient(stored, damageCase.unreadable?.(image));
+  const { code, hits = [], unknownToE2fsck } = damageCase;
+  const { before } = specimen;
+  const moved = damageCase.moved?.(new Damage(specimen.device, specimen)) ?? {};
+  const patient = await damaged(damageCase, specimen);
+  const { stored } = patient;
   const found = await findsIt(damageCase, patient);
   await preens(patient.copy(), found);
   if (unknownToE2fsck === undefined) {
@@ -143,10 +137,35 @@ export async function examine(
   assert.ok(repaired.complete);
   assert.equal(repaired.isSound, !lost, `sound:\n${lines(repaired)}`);
   await staysSound(patient, lost ? code : null);
-  const after = describe(lost ? stored : patient.device);
+  const after = describe(patient.device);
   const changed = differences(before, after, (path) => mayChange(path, hits));
   assert.deepEqual(changed, [], `${lines(repaired)}\n${changed.join("\n")}`);
   assertMoved(before, after, moved);
+}
+
+/** A volume with the damage of a case. */
+async function damaged(
+  { damage, debugfs, unreadable, isLeftOpen }: DamageCase,
+  specimen: Specimen,
+): Promise<Patient> {
+  let stored = (isLeftOpen ? specimen.left : specimen.device).copy();
+  const image = new Damage(stored, specimen);
+  damage?.(image);
+  if (debugfs) stored = await byDebugfs(stored, debugfs(image));
+  return new Patient(stored, unreadable?.(image));
+}
+
+/** What is left of a volume when debugfs has done as it was told. */
+function byDebugfs(
+  device: MemoryDevice,
+  requests: readonly string[],
+): Promise<MemoryDevice> {
+  return withTempDir(async (dir) => {
+    const path = `${dir}/volume.img`;
+    await saveImage(device, path);
+    for (const request of requests) await debugfsWrite(path, request);
+    return await loadImage(path);
+  });
 }
 
 /** Asserts that a check finds the case's problem, and changes nothing. */
@@ -154,7 +173,7 @@ async function findsIt(
   { code, also = [] }: DamageCase,
   patient: Patient,
 ): Promise<CheckReport> {
-  const bytes = snapshot(patient.stored);
+  const bytes = patient.stored.copy();
   const report = await patient.check("check");
   assertUntouched(patient.stored, bytes, "by a check");
   assert.equal(report.changed, false);
@@ -172,7 +191,7 @@ async function findsIt(
 
 /** Asserts that `preen` repairs what is safe, if that is all there is. */
 async function preens(patient: Patient, found: CheckReport): Promise<void> {
-  const bytes = snapshot(patient.stored);
+  const bytes = patient.stored.copy();
   const report = await patient.check("preen");
   if (found.problems.every(({ code }) => PROBLEM_KINDS[code].preen)) {
     assert.equal(report.isSound, true, `preen leaves:\n${lines(report)}`);

@@ -6,9 +6,8 @@
  */
 
 import assert from "node:assert/strict";
-import { DeviceError } from "../../bd/block_device.ts";
 import type { MemoryDevice } from "../../bd/memory.ts";
-import { checkVolume, PROBLEM_KINDS } from "../../fs/check/mod.ts";
+import { PROBLEM_KINDS } from "../../fs/check/mod.ts";
 import { Inode } from "../../fs/inode.ts";
 import { inodeBlocks } from "../../fs/inode_blocks.ts";
 
@@ -18,8 +17,8 @@ import { assertDeviceClean } from "../support/images.ts";
 import { Random } from "../support/random.ts";
 import { Damage } from "./damage.ts";
 import { describe } from "./describe.ts";
-import { codes, lines } from "./examine.ts";
-import type { Specimen } from "./specimen.ts";
+import { codes, lines, Patient } from "./examine.ts";
+import { makeSpecimen, type Specimen, SPECIMEN_KINDS } from "./specimen.ts";
 
 /** Seconds after which a repair is taken to be endless. */
 const SECONDS_MAX = 20;
@@ -30,6 +29,8 @@ export class Metadata {
   readonly heads: number[] = [];
   /** Everything else. */
   readonly blocks: number[] = [];
+  /** The block of each inode in use. */
+  readonly tables: number[] = [];
 
   /** Finds them on a volume without a fault. */
   constructor(readonly specimen: Specimen) {
@@ -44,17 +45,17 @@ export class Metadata {
       const start = geometry.groupStart(group);
       this.heads.push(start, start + 1);
     }
-    const tables = new Set<number>([image.inodePlace(1).block]);
+    this.tables.push(image.inodePlace(1).block);
     for (const [path, ino] of Object.entries(inodes)) {
       if (path.startsWith("/orphan")) continue;
       const inode = new Inode(volume, ino);
-      tables.add(inode.tableBlock);
+      this.tables.push(inode.tableBlock);
       for (const { role, start, count } of inodeBlocks(inode, rethrow)) {
         if (role === "data" && !inode.isDirectory) continue;
         for (let i = 0; i < count; i++) this.blocks.push(start + i);
       }
     }
-    this.blocks.push(...tables);
+    this.blocks.push(...new Set(this.tables));
   }
 
   /** Does what a seed says; returns what that was. */
@@ -67,7 +68,7 @@ export class Metadata {
     const block = random.chance(0.03)
       ? random.pick(this.heads)
       : random.chance(0.4)
-      ? image.inodePlace(random.pick(Object.values(image.inodes))).block
+      ? random.pick(this.tables)
       : random.pick(this.blocks);
     const at = random.below(image.blockSize);
     const word = at & ~3;
@@ -140,50 +141,54 @@ export async function repairRandom(
   const isLeftOpen = random.chance(0.2);
   const device = (isLeftOpen ? specimen.left : specimen.device).copy();
   const done = metadata.damage(new Damage(device, specimen), random);
+  const unreadable = random.chance(0.2)
+    ? [1, 2].map(() => random.pick(metadata.blocks))
+    : [];
+  for (const block of unreadable) done.push(`block ${block}: unreadable`);
   try {
-    return await repairs(device);
+    return await repairs(new Patient(device, unreadable));
   } catch (cause) {
     const { message } = cause as Error;
-    const what = `seed ${seed} on ${specimen.name}`;
+    const what = `FSCK_SEED=${seed}, ${specimen.name}`;
     throw new Error(`${what}: ${message}\n${done.join("\n")}`, { cause });
   }
 }
 
-async function repairs(device: MemoryDevice): Promise<Outcome> {
+async function repairs(patient: Patient): Promise<Outcome> {
   const start = performance.now();
   let found;
   try {
-    found = await checkVolume(device, { mode: "check" });
-    await preens(device.copy());
+    found = await patient.check("check");
+    await preens(patient.copy());
   } catch (error) {
-    if (error instanceof FsError || error instanceof DeviceError) {
+    if (error instanceof FsError) {
       // A superblock from which no volume can be made out.
       assert.equal(error.code, "EINVAL", error.message);
       return "refused";
     }
     throw error;
   }
-  const repaired = await checkVolume(device, { mode: "repair" });
+  const repaired = await patient.check("repair");
   assert.ok(repaired.complete, "the repair is not complete");
   assert.ok(repaired.isSound, `the repair leaves:\n${lines(repaired)}`);
-  await assertSound(device, `after the repair of\n${lines(repaired)}`);
-  await use(device);
+  await assertSound(patient, `after the repair of\n${lines(repaired)}`);
+  await use(patient.stored);
   const seconds = (performance.now() - start) / 1000;
   assert.ok(seconds < SECONDS_MAX, `it took ${seconds} s`);
   return found.problems.length === 0 ? "nothing to find" : "repaired";
 }
 
-async function preens(device: MemoryDevice): Promise<void> {
-  const report = await checkVolume(device, { mode: "preen" });
+async function preens(patient: Patient): Promise<void> {
+  const report = await patient.check("preen");
   const isSafe = report.problems.every(({ code }) => PROBLEM_KINDS[code].preen);
   assert.equal(report.isSound, isSafe, `preen leaves\n${lines(report)}`);
-  if (isSafe) await assertSound(device, `after preening\n${lines(report)}`);
+  if (isSafe) await assertSound(patient, `after preening\n${lines(report)}`);
 }
 
-async function assertSound(device: MemoryDevice, when: string): Promise<void> {
-  const second = await checkVolume(device, { mode: "check" });
+async function assertSound(patient: Patient, when: string): Promise<void> {
+  const second = await patient.check("check");
   assert.deepEqual(codes(second), [], `${lines(second)}\n${when}`);
-  await assertDeviceClean(device, when);
+  await assertDeviceClean(patient.stored, when);
 }
 
 /** Opens a repaired volume, looks at everything, and changes something. */
@@ -195,4 +200,42 @@ async function use(device: MemoryDevice): Promise<void> {
   paths.writeFile("/after/file", new Uint8Array(20_000).fill(1));
   paths.removeAll("/after");
   await fs.close();
+}
+
+/** How many volumes are damaged, and until when. */
+export interface RandomPlan {
+  /** Volumes at most. */
+  readonly count: number;
+  /** No new one is begun after this point in time, in milliseconds. */
+  readonly until?: number;
+}
+
+let specimens: Promise<Metadata[]> | undefined;
+
+/** Every specimen, made once. */
+function allMetadata(): Promise<Metadata[]> {
+  return specimens ??= Promise.all(
+    SPECIMEN_KINDS.map(async (kind) => new Metadata(await makeSpecimen(kind))),
+  );
+}
+
+/**
+ * Damages volumes one after another, as `seed` and the numbers behind it say,
+ * and repairs them. Returns a line that says how many. Throws an error that
+ * names the seed if anything is wrong with one: `FSCK_SEED` replays it.
+ */
+export async function repairAtRandom(
+  seed: number,
+  { count, until = Infinity }: RandomPlan,
+): Promise<string> {
+  const all = await allMetadata();
+  const counts = { "nothing to find": 0, repaired: 0, refused: 0 };
+  for (let n = 0; n < count && Date.now() < until; n++) {
+    const next = (seed + n) % 2 ** 32;
+    counts[await repairRandom(all[next % all.length], next)]++;
+  }
+  const text = Object.entries(counts).map(([what, number]) => {
+    return `${number} ${what}`;
+  });
+  return `volumes damaged at random: ${text.join(", ")}`;
 }

@@ -17,6 +17,7 @@ import {
 } from "../../fs/mod.ts";
 import { Volume } from "../../fs/volume.ts";
 import { XATTR_HEADER } from "../../fs/xattr_entries.ts";
+import { describe, type Description } from "./describe.ts";
 import { formatted, loadImage, saveImage } from "../support/images.ts";
 import { must, run, withTempDir } from "../support/tools.ts";
 
@@ -40,6 +41,8 @@ export interface SpecimenKind {
 export interface Specimen extends SpecimenKind {
   /** The volume, closed cleanly. It is copied before it is damaged. */
   readonly device: MemoryDevice;
+  /** What is in it. */
+  readonly before: Description;
   /** The same, left open: with two files on the orphan list. */
   readonly left: MemoryDevice;
   /** Inode numbers by path. */
@@ -105,7 +108,8 @@ export async function makeSpecimen(kind: SpecimenKind): Promise<Specimen> {
   let device = empty.copy();
   if (kind.hasFeatures) shareAttributes(device, inodes);
   if (kind.isIndexed) device = await indexed(device);
-  return { ...kind, device, left: await leaveOpen(device, inodes), inodes };
+  const left = await leaveOpen(device, inodes);
+  return { ...kind, device, before: describe(device), left, inodes };
 }
 
 /** Opens a volume at a fixed time; looking does not change it. */

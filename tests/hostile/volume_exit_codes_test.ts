@@ -50,7 +50,7 @@ const ATTACKS: readonly Attack[] = [
   {
     what: "it says that there never was a key",
     damage: reword((text) => {
-      const { keys: _, mac: __, ...rest } = JSON.parse(text);
+      const { keys: _, mac: __, anchor: ___, ...rest } = JSON.parse(text);
       return JSON.stringify({ ...rest, device: "std" });
     }),
     args: ["dump"],

@@ -91,7 +91,7 @@ Deno.test("an unknown operation is ENOSYS and the connection goes on", async () 
   await using served = await Served.start();
   await served.each(async (endpoint) => {
     const client = await RawClient.greet(endpoint);
-    for (const number of [0, 12, 42, 43, 63, 90, 4_000_000_000]) {
+    for (const number of [0, 12, 42, 43, 63, 91, 4_000_000_000]) {
       const [status] = await client.ask(5, number, 1, "x", [2]);
       assert.equal(status, ENOSYS);
     }

@@ -48,7 +48,7 @@ def label(value):
 
 
 COMMON = {
-    "nextfs": one_of(1),
+    "nextfs": one_of(1, 2),
     "id": text("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
     "device": one_of("std", "crypt", "verity", "vericrypt"),
     "blockSize": one_of(1024, 2048, 4096),
@@ -58,6 +58,8 @@ KEYED = {
     "keys": lambda value: isinstance(value, list) and 1 <= len(value) <= 16,
     "mac": hexadecimal(32),
 }
+JOURNAL = {"journalSize": whole_number(2**20, 2**30)}
+ANCHOR = {"anchor": one_of("beside", "apart", "none")}
 SLOT = {
     "id": whole_number(0, 15),
     "kind": one_of("passphrase", "keyfile"),
@@ -105,9 +107,10 @@ def parse_descriptor(data):
         raise Refused("the descriptor is not JSON")
     check(isinstance(descriptor, dict), "the descriptor is not an object")
     keyed = descriptor.get("device") != "std"
-    check_fields(
-        descriptor, {**COMMON, **(KEYED if keyed else {})}, "the descriptor"
-    )
+    fields = {**COMMON, **(KEYED if keyed else {})}
+    if descriptor.get("nextfs") != 1:
+        fields.update({**JOURNAL, **(ANCHOR if keyed else {})})
+    check_fields(descriptor, fields, "the descriptor")
     for i, slot in enumerate(descriptor.get("keys", [])):
         check_slot(slot, f"key slot {i}")
     ids = [slot["id"] for slot in descriptor.get("keys", [])]

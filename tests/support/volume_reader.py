@@ -1,6 +1,7 @@
 """A reader of nextfs volumes, written from docs/formats.md alone.
 
-  volume_reader.py VOLUME [--keyfile PATH | --passfile PATH] [--leaf BLOCK]
+  volume_reader.py VOLUME [--keyfile PATH | --passfile PATH]
+                   [--anchor PATH] [--leaf BLOCK]
 
 Verifies everything there is to verify, and prints a JSON object: what was
 derived on the way, the SHA-256 of the plaintext and, with --leaf, the path of
@@ -13,11 +14,11 @@ import hashlib
 import hmac
 import json
 import os
-import struct
 import sys
 
 from aes import Aes256, Xts, xor
 from volume_descriptor import Refused, canonical, check, parse_descriptor
+from volume_journal import Journal, check_state, read_anchor
 
 
 def mac_of(key, data):
@@ -57,6 +58,7 @@ LABELS = {
     "node": 32,
     "descriptor": 32,
     "anchor": 32,
+    "journal": 32,
     "rekey": 32,
 }
 
@@ -88,44 +90,6 @@ def derive(descriptor, master):
         name: hkdf(master, salt, f"nextfs/1 {name}", length)
         for name, length in LABELS.items()
     }
-
-
-# The anchor.
-
-ANCHOR = struct.Struct("<8sII16s16sQQ32s32s32sI")
-
-
-def read_anchor(data, key):
-    """The authentic state with the highest generation."""
-    check(len(data) == 8192, "the anchor has another size")
-    best = None
-    for i, at in enumerate([0, 4096]):
-        slot = data[at : at + 512]
-        if mac_of(key, slot[:480]) != slot[480:]:
-            continue
-        magic, version, *values = ANCHOR.unpack_from(slot)
-        names = ["blockSize", "id", "epoch", "generation", "leafCount"]
-        names += ["root", "descriptor", "nextDescriptor", "unfinished"]
-        state = dict(zip(names, values))
-        if magic != b"NXTANCHR" or version != 1:
-            continue
-        if state["generation"] % 2 != i:
-            continue
-        if best is None or state["generation"] > best["generation"]:
-            best = state
-    check(best is not None, "the anchor is not authentic")
-    return best
-
-
-def check_anchor(state, descriptor):
-    check(state["unfinished"] == 0, "it is half a copy")
-    salt = bytes.fromhex(descriptor["id"].replace("-", ""))
-    check(state["id"] == salt, "the anchor is another volume's")
-    for ours, its in [("blockSize", "blockSize"), ("leafCount", "blockCount")]:
-        check(state[ours] == descriptor[its], f"the anchor has another {its}")
-    digest = hashlib.sha256(canonical(descriptor)).digest()
-    known = [state["descriptor"], state["nextDescriptor"]]
-    check(digest in known, "the descriptor is not the present one")
 
 
 # The hash tree.
@@ -225,40 +189,72 @@ class Volume:
             return file.read()
 
 
-def read_volume(path, kind, secret, leaf):
+def read_secrets(descriptor, kind, secret, found):
+    """The keys of a volume that has some, which vouch for the descriptor."""
+    check(secret is not None, "it needs a secret")
+    slot, kek, master = unlock(descriptor, kind, secret)
+    keys = derive(descriptor, master)
+    signed = {k: v for k, v in descriptor.items() if k != "mac"}
+    mac = mac_of(keys["descriptor"], canonical(signed))
+    authentic = mac.hex() == descriptor["mac"]
+    check(authentic, "the descriptor is not authentic")
+    found["slot"] = slot["id"]
+    found["kek"] = kek.hex()
+    found["masterKey"] = master.hex()
+    found["keys"] = {name: key.hex() for name, key in keys.items()}
+    found["mac"] = mac.hex()
+    return keys
+
+
+def find_anchor(volume, descriptor, keys, path):
+    """The anchor's state, or None if the volume has none."""
+    if keys is None:
+        return None
+    place = descriptor.get("anchor", "beside")
+    if place == "none":
+        return None
+    if place == "beside":
+        return read_anchor(volume.read("anchor"), keys["anchor"])
+    check(path is not None, "the anchor is apart")
+    with open(path, "rb") as file:
+        return read_anchor(file.read(), keys["anchor"])
+
+
+def read_volume(path, kind, secret, leaf=None, anchor_path=None):
     volume = Volume(path)
     descriptor = parse_descriptor(volume.read("volume.json"))
     device = descriptor["device"]
     found = {"device": device}
-    keys = leaves = None
+    keys = leaves = journal = None
     if device != "std":
-        check(secret is not None, "it needs a secret")
-        slot, kek, master = unlock(descriptor, kind, secret)
-        keys = derive(descriptor, master)
-        signed = {k: v for k, v in descriptor.items() if k != "mac"}
-        mac = mac_of(keys["descriptor"], canonical(signed))
-        authentic = mac.hex() == descriptor["mac"]
-        check(authentic, "the descriptor is not authentic")
-        anchor = read_anchor(volume.read("anchor"), keys["anchor"])
-        check_anchor(anchor, descriptor)
-        found["slot"] = slot["id"]
-        found["kek"] = kek.hex()
-        found["masterKey"] = master.hex()
-        found["keys"] = {name: key.hex() for name, key in keys.items()}
-        found["mac"] = mac.hex()
-        found["anchor"] = {
+        keys = read_secrets(descriptor, kind, secret, found)
+    state = find_anchor(volume, descriptor, keys, anchor_path)
+    if descriptor["nextfs"] == 2:
+        key = keys["journal"] if keys else None
+        journal = Journal(volume.read("journal"), descriptor, key)
+        journal.recover(state)
+        state = journal.state
+        found["records"] = journal.count
+    if state is not None:
+        check_state(state, descriptor)
+        found["state"] = {
             name: value.hex() if isinstance(value, bytes) else value
-            for name, value in anchor.items()
+            for name, value in state.items()
         }
-        if device in ("verity", "vericrypt"):
-            tree = Tree(volume.read("tree"), descriptor["blockCount"], keys)
-            leaves = dict(tree.verified_leaves(1, anchor["root"]))
-            found["leaves"] = len(leaves)
-            if leaf is not None:
-                found["path"] = tree.path(leaf)
+    if device in ("verity", "vericrypt"):
+        data = volume.read("tree")
+        tree = Tree(data, descriptor["blockCount"], keys)
+        if journal:
+            tree.data = journal.patched_tree(data)
+        leaves = dict(tree.verified_leaves(1, state["root"]))
+        found["leaves"] = len(leaves)
+        if leaf is not None:
+            found["path"] = tree.path(leaf)
     image = volume.read("image")
     size = descriptor["blockSize"] * descriptor["blockCount"]
     check(len(image) == size, "the image has another size")
+    if journal:
+        image = journal.patched_image(image)
     digest = hashlib.sha256()
     for block in plaintext_blocks(image, descriptor, keys, leaves):
         digest.update(block)
@@ -271,6 +267,7 @@ def main():
     parser.add_argument("volume")
     parser.add_argument("--keyfile")
     parser.add_argument("--passfile")
+    parser.add_argument("--anchor")
     parser.add_argument("--leaf", type=int)
     arguments = parser.parse_args()
     secret = None
@@ -282,7 +279,9 @@ def main():
         secret = secret.removesuffix(b"\n")
     kind = "keyfile" if arguments.keyfile else "passphrase"
     try:
-        found = read_volume(arguments.volume, kind, secret, arguments.leaf)
+        found = read_volume(
+            arguments.volume, kind, secret, arguments.leaf, arguments.anchor
+        )
     except Refused as refused:
         sys.exit(f"volume_reader: {refused}")
     json.dump(found, sys.stdout, indent=2)

@@ -25,7 +25,9 @@ export interface Reading {
   /** The descriptor's MAC. */
   readonly mac?: string;
   /** The fields of the present state. */
-  readonly anchor?: Readonly<Record<string, string | number>>;
+  readonly state?: Readonly<Record<string, string | number>>;
+  /** Number of records in the journal that were recovered. */
+  readonly records?: number;
   /** Number of leaves in use. */
   readonly leaves?: number;
   /** The nodes from the leaf that was asked for up to the root. */
@@ -44,6 +46,8 @@ export interface ReaderOptions {
   readonly keyfile?: string;
   /** Path of a file with a passphrase. */
   readonly passfile?: string;
+  /** Path of an anchor that is apart. */
+  readonly anchor?: string;
   /** The block whose path is wanted. */
   readonly leaf?: number;
 }
