@@ -32,8 +32,8 @@ import { findCommand, runCommand } from "./tools/program.ts";
 
 function exitCode(error: unknown, own: Command["exits"] = EXIT): number {
   if (error instanceof UsageError) return own.usage;
-  if (error instanceof AnchorOptionError) return EXIT.usage;
-  if (error instanceof JournalNeededError) return EXIT.usage;
+  if (error instanceof AnchorOptionError) return own.usage;
+  if (error instanceof JournalNeededError) return own.usage;
   if (error instanceof NoVolumeError) return EXIT.noVolume;
   if (error instanceof NotAVolumeError) return EXIT.noVolume;
   if (error instanceof InUseError) return EXIT.inUse;

@@ -27,6 +27,8 @@ import { Slices } from "./slices.ts";
 const STEP_BYTES = 64 << 10;
 /** Least number of blocks that are gathered before a commit is begun. */
 const GATHER_MIN = 1024;
+/** How much of the next commit may be gathered while one is under way. */
+const GATHER_AHEAD = 1.5;
 /** Blocks that an operation changes besides those of data, at most. */
 const METADATA_BLOCKS = 64;
 /** Part of a commit's blocks that one operation may write, as a divisor. */
@@ -98,15 +100,21 @@ export class Committer {
   room(): Promise<void> | null {
     const { commitBlocksMax } = this.#device;
     if (commitBlocksMax === undefined || this.#failure) return null;
-    const gather = Math.min(
-      ...[commitBlocksMax / 2, this.#admittedMax, this.#gatherMax],
-    );
-    if (this.#cache.dirtyCount <= gather) return null;
-    if (this.#running) return this.#running.catch(() => {});
-    if (this.#next) return Promise.resolve();
-    // What is dirty is frozen at once, and there is room again.
-    this.#begin().catch(() => {});
-    return null;
+    const { dirtyCount } = this.#cache;
+    const most = this.#admittedMax;
+    const gather = Math.min(commitBlocksMax / 2, most, this.#gatherMax);
+    if (dirtyCount <= gather) return null;
+    if (!this.#running && !this.#next) {
+      // What is dirty is frozen at once, and there is room again.
+      this.#begin().catch(() => {});
+      return null;
+    }
+    // While the host syncs, there is something to do for others.
+    if (dirtyCount <= Math.min(most, gather * GATHER_AHEAD)) return null;
+    const ended = this.#running?.catch(() => {}) ?? Promise.resolve();
+    return ended.then(() => {
+      this.room();
+    });
   }
 
   /**

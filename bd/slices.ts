@@ -12,6 +12,8 @@ import { setImmediate } from "node:timers";
 
 /** Length of a slice where none is given, in milliseconds. */
 const SLICE_MS = 3;
+/** Bytes that are copied between two looks at the clock. */
+const CLOCK_BYTES = 64 << 10;
 
 /**
  * Rounds of the runtime's loop in a pause. While there is anything to do in the
@@ -41,6 +43,8 @@ const PAUSE_ROUNDS = 64;
 export class Slices {
   readonly #length: number;
   #end: number;
+  /** Bytes copied since the clock was asked. */
+  #bytes = 0;
 
   /** Begins the first slice, of `ms` milliseconds. */
   constructor(ms: number = SLICE_MS) {
@@ -51,6 +55,17 @@ export class Slices {
   /** True if the present slice has lasted long enough. */
   get isLong(): boolean {
     return performance.now() >= this.#end;
+  }
+
+  /**
+   * True if the present slice has lasted long enough, after `bytes` more were
+   * copied. That takes so little that the clock is not asked each time.
+   */
+  isLongAfter(bytes: number): boolean {
+    this.#bytes += bytes;
+    if (this.#bytes < CLOCK_BYTES) return false;
+    this.#bytes = 0;
+    return this.isLong;
   }
 
   /** Resolves when others have had their turn; a new slice begins then. */

@@ -9,6 +9,7 @@ import { Buffer } from "node:buffer";
 import type { BlockDevice } from "../bd/block_device.ts";
 import { CryptDevice } from "../bd/crypt.ts";
 import { openPagedVerity, pagedTreeBytes } from "../bd/open_verity.ts";
+import { Slices } from "../bd/slices.ts";
 import { HostFile, StdDevice } from "../bd/std.ts";
 import {
   createVolume,
@@ -102,10 +103,13 @@ export async function writeLongFile(
     const ino = fs.create(ROOT_INODE, "long");
     const chunk = crypto.getRandomValues(new Uint8Array(65536));
     const data = Buffer.alloc(CHUNK, chunk);
+    const slices = new Slices();
     const began = performance.now();
     for (let at = 0; at < bytes;) {
       for (let room = fs.room(); room; room = fs.room()) await room;
       at += fs.write(ino, at, data.subarray(0, Math.min(CHUNK, bytes - at)));
+      // As between the requests of a client.
+      await slices.pause();
     }
     await fs.sync();
     const seconds = (performance.now() - began) / 1000;

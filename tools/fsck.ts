@@ -74,15 +74,23 @@ export const fsck: Command = command({
   example: "nextfs fsck -y --keyfile vault.key vault",
   async run(values, [path]): Promise<void> {
     const mode = modeOf(values);
-    const { device, verity } = await open(path, values, mode === "check");
+    const opened = await open(path, values, mode === "check");
     try {
-      const findings = await examine(path, mode, { device, verity });
+      const findings = await examine(path, mode, opened);
+      if (findings.check.changed) sayRoot(opened);
       report(path, findings, { mode, json: values.json });
     } finally {
-      device.close();
+      opened.device.close();
     }
   },
 });
+
+/** Says what to trust from now on, where the user has to keep it. */
+function sayRoot({ verity, keepsState }: OpenedDevice): void {
+  if (!verity || keepsState) return;
+  const { root, leafCount } = verity.state;
+  warn(`Root: ${root.toHex()}@${leafCount}`);
+}
 
 function modeOf(values: Values<typeof flags>): CheckMode {
   const { "no-changes": none, preen, yes } = values;
@@ -97,7 +105,7 @@ async function open(
   path: string,
   values: Values<typeof flags>,
   readOnly: boolean,
-): Promise<Pick<OpenedDevice, "device" | "verity">> {
+): Promise<OpenedDevice> {
   try {
     return await openDevice(path, values, { readOnly, warn });
   } catch (error) {
@@ -105,7 +113,7 @@ async function open(
       values["block-device"] === undefined && isFile(path);
     const device = isPlain ? openByCopy(path, readOnly) : null;
     if (device === null) throw error;
-    return { device, verity: null };
+    return { device, verity: null, keepsState: false };
   }
 }
 
@@ -153,6 +161,8 @@ async function examine(
       })),
       progress: () => progress.add(0) ? progress.rest() : undefined,
     });
+    // Others who look at an image know nothing of its journal.
+    await device.settle?.();
     return { check, bad };
   } catch (error) {
     throw new PathError(path, error);

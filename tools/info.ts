@@ -84,11 +84,9 @@ function infoLines(path: string, found: VolumeInfo): string[] {
   if (hasKey(descriptor)) {
     rows.push(["Anchor", ANCHOR_TEXT[anchorPlace(descriptor)]]);
   }
-  const { journalSize } = descriptor;
-  rows.push([
-    "Journal",
-    journalSize === undefined ? "none" : humanSize(journalSize),
-  ]);
+  if (descriptor.journalSize === undefined) {
+    rows.push(["Journal", "none: 'nextfs rekey' gives it one"]);
+  }
   if (anchor) {
     rows.push(
       ["Generation", String(anchor.generation)],
@@ -101,7 +99,7 @@ function infoLines(path: string, found: VolumeInfo): string[] {
   }
   for (const slot of slots) rows.push(["Key slot", slotText(slot).trim()]);
   if (slots.length > 0) rows.push(["Rekey", REKEY_TEXT[found.rekey]]);
-  return rows.map(([name, value]) => `${`${name}:`.padEnd(13)}${value}`);
+  return rows.map(([name, value]) => `${`${name}:`.padEnd(14)}${value}`);
 }
 
 function verifiedText({ isAuthentic, anchor, slots }: VolumeInfo): string {

@@ -90,6 +90,8 @@ export interface JournalOptions {
   readonly acceptRollback?: number;
   /** What was recovered, if that was done already, by other rules. */
   readonly recovered?: Recovery;
+  /** Looks at the state that was found, and throws before anything is written. */
+  readonly check?: (state: VolumeState) => void;
 }
 
 /** What a commit may change besides blocks and nodes. */
@@ -172,14 +174,15 @@ export class Journal {
   /**
    * Opens the journal, and finds the state that the volume is in. If its files
    * are read-only, nothing is written. Throws `RollbackError` if the anchor
-   * says another state, and `IntegrityError` if the journal is not authentic;
-   * files and `mac` are the caller's then.
+   * says another state, `IntegrityError` if the journal is not authentic, and
+   * what `check` throws; files and `mac` are the caller's then.
    */
   static async open(
     files: JournalFiles,
     options: JournalOptions,
   ): Promise<Journal> {
     const journal = new Journal(files, options);
+    options.check?.(journal.state);
     if (files.journal.readOnly) return journal;
     if (options.acceptRollback !== undefined) await journal.#goOnFromHere();
     await journal.#restart();

@@ -44,7 +44,7 @@ export async function placeBlocks(
     if (length === 0) first = block;
     run.set(bytes, length);
     length += unitBytes;
-    if (slices.isLong) await slices.pause();
+    if (slices.isLongAfter(unitBytes)) await slices.pause();
   }
   flush();
 }
@@ -75,7 +75,7 @@ export async function placeNodes(
       file.readAt(start, part);
     }
     part.set(node, at - start);
-    if (slices.isLong) await slices.pause();
+    if (slices.isLongAfter(PART_BYTES / 4)) await slices.pause();
   }
   flush();
 }

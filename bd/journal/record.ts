@@ -128,7 +128,7 @@ export async function writeRecord(
   for (const values of [blocks, nodes]) {
     for (const value of values.values()) {
       writer.append(value);
-      if (slices.isLong) await slices.pause();
+      if (slices.isLongAfter(value.length)) await slices.pause();
     }
   }
   return writer.finish({ ...state, ...counts }, recordBytes(counts, format));
@@ -248,6 +248,8 @@ export function readRecord(
   const rootBytes = before.root.length;
   const stored = decodeState("record", head, { mac, rootBytes });
   if (!stored || !follows(stored, before)) return null;
+  // Places of nodes that take no bytes could be more than memory holds.
+  if (stored.nodes > 0 && format.nodeBytes === 0) return null;
   const byteLength = recordBytes(stored, format);
   if (byteLength > ring.size) return null;
   const body = new Uint8Array(byteLength - STATE_BYTES);

@@ -18,8 +18,8 @@
 
 /** Values taken from memory at a time. */
 const SLAB_UNITS = 64;
-/** Most values whose memory is kept for others. */
-const FREE_UNITS_MAX = 4096;
+/** Most bytes of memory that are kept for other values. */
+const FREE_BYTES_MAX = 64 << 20;
 
 /** Values by number: block numbers, or places of nodes. */
 export type Layer = Map<number, Uint8Array>;
@@ -121,7 +121,8 @@ export class Staging {
   }
 
   #recycle(value: Uint8Array): void {
-    if (this.#free.length < FREE_UNITS_MAX) this.#free.push(value);
+    const most = FREE_BYTES_MAX / this.#unitBytes;
+    if (this.#free.length < most) this.#free.push(value);
   }
 
   #take(): Uint8Array {

@@ -73,7 +73,7 @@ export function findPresent(
   const index = states.findLastIndex((state) => isEqual(state.root, root));
   if (file === null && isKeyed) {
     const isPart = index >= 0 ||
-      isEqual(states[0].descriptor, rootDigest(root));
+      isEqual(states[last].descriptor, rootDigest(root));
     const isAhead = last > 0 || index < 0;
     if (isPart) return { index: last, isAhead, givenUp: null };
   } else if (index >= 0) {

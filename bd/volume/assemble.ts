@@ -161,7 +161,7 @@ async function openState(
     : null;
   if (isMade) {
     const keeper = anchor && new AnchorKeeper(anchor);
-    if (keeper) check(keeper, descriptor, options);
+    if (keeper) check(keeper.state, descriptor, options);
     return { image, tree, journal: null, keeper };
   }
   const { acceptRollback } = options;
@@ -172,13 +172,8 @@ async function openState(
     identity: identityOf(descriptor),
     anchor,
     acceptRollback,
+    check: (state) => check(state, descriptor, options),
   });
-  try {
-    check(journal, descriptor, options);
-  } catch (error) {
-    journal.close();
-    throw error;
-  }
   if (said && acceptRollback !== undefined) {
     noteAccepted(journal.state, said, options);
   }
@@ -197,7 +192,7 @@ function noteAccepted(
 }
 
 function check(
-  { state }: StateKeeper,
+  state: VolumeState,
   descriptor: Descriptor,
   options: StateOptions,
 ): void {

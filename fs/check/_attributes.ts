@@ -4,6 +4,7 @@
  * @module
  */
 
+import { decodeDiskAcl } from "../acl.ts";
 import { CorruptError } from "../errors.ts";
 import { COMPAT } from "../features.ts";
 import { INODE, INODE_BASE_SIZE } from "../inode.ts";
@@ -11,12 +12,14 @@ import { readU32 } from "../layout.ts";
 import { SUPERBLOCK } from "../superblock.ts";
 import {
   readXattrs,
+  type Xattr,
   XATTR_ENTRY,
   XATTR_ENTRY_SIZE,
   XATTR_HEADER,
   XATTR_HEADER_SIZE,
   XATTR_MAGIC,
 } from "../xattr_entries.ts";
+import { XATTR_INDEX } from "../xattr_names.ts";
 import type { Check } from "./_check.ts";
 
 /** Inside an inode the head is the magic number alone. */
@@ -114,23 +117,33 @@ function blockProblem(bytes: Uint8Array): string | null {
   return entriesProblem(bytes, XATTR_HEADER_SIZE);
 }
 
+/** Whether an attribute of kind `index` is an access control list. */
+function isAcl(index: number): boolean {
+  return index === XATTR_INDEX.aclAccess || index === XATTR_INDEX.aclDefault;
+}
+
 /** What is wrong with the entries of `region`; null if nothing is. */
 function entriesProblem(region: Uint8Array, first: number): string | null {
-  let values: { start: number; end: number }[];
+  let xattrs: Xattr[];
   try {
-    values = readXattrs(region, first, {}).filter(({ value }) =>
-      value.length > 0
-    ).map(({ value }) => {
-      const start = value.byteOffset - region.byteOffset;
-      return { start, end: start + value.length };
-    });
+    xattrs = readXattrs(region, first, {});
+    for (const { index, value } of xattrs) {
+      if (isAcl(index)) decodeDiskAcl(value, 0);
+    }
   } catch (error) {
     if (error instanceof CorruptError) return error.message;
     throw error;
   }
-  values.sort((a, b) => a.start - b.start);
-  for (let i = 1; i < values.length; i++) {
-    if (values[i].start < values[i - 1].end) return "values overlap";
+  if (xattrs.some(({ index }) => index === 0)) return "a name has no kind";
+  const values = xattrs.filter(({ value }) => value.length > 0)
+    .map(({ value }) => {
+      const start = value.byteOffset - region.byteOffset;
+      return { start, end: start + (value.length + 3 & ~3) };
+    })
+    .sort((a, b) => a.start - b.start);
+  for (const [i, { start, end }] of values.entries()) {
+    if (end > region.length) return "a value lies outside its place";
+    if (i > 0 && start < values[i - 1].end) return "values overlap";
   }
   return hashProblem(region, first);
 }

@@ -10,6 +10,7 @@
 
 import { DIRECT_POINTERS } from "../geometry.ts";
 import { readU32, writeU32 } from "../layout.ts";
+import { REVISION_ORIGINAL } from "../superblock.ts";
 import type { Check } from "./_check.ts";
 
 /** Directories are smaller than this, in bytes. */
@@ -51,9 +52,16 @@ export function* claimMap(
 
 /** The largest index of a block, plus one. */
 function blocksMax(check: Check, { isDirectory, isOwn }: MapOwner): number {
-  const { blockSize, fileSizeMax } = check.geometry;
   if (isOwn) return Infinity;
-  return (isDirectory ? DIRECTORY_SIZE_MAX : fileSizeMax) / blockSize;
+  const most = isDirectory ? DIRECTORY_SIZE_MAX : fileSizeMax(check);
+  return Math.ceil(most / check.geometry.blockSize);
+}
+
+/** Size of the largest file, in bytes. */
+export function fileSizeMax({ geometry }: Check): number {
+  return geometry.revision === REVISION_ORIGINAL
+    ? 2 ** 31 - 1
+    : geometry.fileSizeMax;
 }
 
 /** A pointer: slot `slot` of the block `holder`, or of the inode if that is 0. */

@@ -26,6 +26,8 @@ export function restoreRoot(check: Check): void {
   if (mode !== S_IFDIR) check.clearInode(ROOT_INODE);
   markInode(check, ROOT_INODE);
   makeDirectory(check, { ino: ROOT_INODE, parent: ROOT_INODE, mode: 0o755 });
+  // Its '.' is counted when the directories are looked at.
+  check.addLinks(ROOT_INODE, -1);
 }
 
 /** Connects all directories, in steps of one. */

@@ -62,4 +62,16 @@ export class Findings {
     if (this.list.length >= PROBLEMS_MAX) return;
     this.list.push({ code, message: problemMessage(code, values), place });
   }
+
+  /** Forgets what no repair can bring back: it is about to be found again. */
+  forgetLost(): void {
+    this.found -= this.lost;
+    this.total -= this.lost;
+    this.lost = 0;
+    const kept = this.list.filter(({ code }) => {
+      const { lost }: ProblemKind = PROBLEM_KINDS[code];
+      return !lost;
+    });
+    this.list.splice(0, this.list.length, ...kept);
+  }
 }

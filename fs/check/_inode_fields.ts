@@ -4,7 +4,8 @@
  * @module
  */
 
-import { S_IFDIR } from "../attributes.ts";
+import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../attributes.ts";
+import { DIRECTORY_ENTRY, entrySize } from "../directory_entry.ts";
 import { COMPAT } from "../features.ts";
 import {
   APPEND_FL,
@@ -16,6 +17,7 @@ import {
 } from "../inode.ts";
 import { readU32 } from "../layout.ts";
 import type { Check } from "./_check.ts";
+import { isDots, nameAt } from "./_entry_names.ts";
 
 /** `i_flags`: the inode's blocks are mapped by extents. */
 const EXTENTS_FL = 0x80000;
@@ -142,4 +144,28 @@ export function checkSpecial(check: Check, ino: number): boolean {
     check.setInode(ino, INODE.i_size_high, 0);
   }
   return true;
+}
+
+/**
+ * Checks whether an inode that says it is a device, pipe or socket, or of no
+ * kind at all, is a directory by what it holds.
+ */
+export function checkDisguise(check: Check, ino: number): void {
+  const mode = check.inode(ino, INODE.i_mode);
+  const kind = mode & S_IFMT;
+  if (kind === S_IFDIR || kind === S_IFREG || kind === S_IFLNK) return;
+  const block = check.pointer(ino, 0);
+  if (!check.isDataBlock(block)) return;
+  const bytes = check.store.tryView(block);
+  if (bytes === null) return;
+  const { inode, rec_len } = DIRECTORY_ENTRY;
+  const second = entrySize(1);
+  const isDirectory = inode.get(bytes, 0) === ino &&
+    rec_len.get(bytes, 0) === second && isDots(nameAt(bytes, 0)) &&
+    check.isInode(inode.get(bytes, second)) && isDots(nameAt(bytes, second));
+  if (!isDirectory) return;
+  check.findings.add("inode.disguise", { inode: ino }, {
+    stored: mode.toString(8).padStart(6, "0"),
+  });
+  check.setInode(ino, INODE.i_mode, S_IFDIR | mode & 0o7777);
 }

@@ -13,9 +13,10 @@ import { ROOT_INODE } from "../geometry.ts";
 import { INODE } from "../inode.ts";
 import { SUPERBLOCK } from "../superblock.ts";
 import { checkAttributes, finishAttributes } from "./_attributes.ts";
-import { claimMap, type MapSummary } from "./_block_map.ts";
+import { claimMap, fileSizeMax, type MapSummary } from "./_block_map.ts";
 import type { Check } from "./_check.ts";
 import {
+  checkDisguise,
   checkExtraSize,
   checkFlags,
   checkHighParts,
@@ -26,21 +27,37 @@ import { isUnreadable } from "./_store.ts";
 
 /** Inode of the list of bad blocks. */
 const BAD_BLOCKS_INODE = 1;
+/** Inode of a boot loader. */
+const BOOT_LOADER_INODE = 5;
 /** Inode that keeps blocks for the growth of the descriptor table. */
 const RESIZE_INODE = 7;
 /** Inode of the journal of ext3. */
 const JOURNAL_INODE = 8;
+/** What is zero in an inode that is not in use, besides its pointers. */
+const CONTENTS = [
+  INODE.i_links_count,
+  INODE.i_blocks,
+  INODE.i_file_acl,
+  INODE.i_size,
+  INODE.i_size_high,
+  INODE.i_flags,
+  INODE.i_dtime,
+] as const;
 /** Files of this size and more need the feature large_file. */
 const LARGE_FILE_SIZE = 2 ** 31;
+/** Bytes of inode tables up to which all of them are read. */
+const TABLES_READ_MAX = 2 ** 30;
 /** Bytes of an inode table that are read at once. */
 const RUN_BYTES = 1 << 20;
 
 /** Checks all inodes, in steps of a block or less. */
 export function* checkInodes(check: Check): Generator<void> {
-  const { groupCount } = check.geometry;
+  const { groupCount, inodeTableBlocks, blockSize } = check.geometry;
   const run = new Uint8Array(RUN_BYTES);
+  const maySkip = !check.isThorough &&
+    groupCount * inodeTableBlocks * blockSize > TABLES_READ_MAX;
   for (let group = 0; group < groupCount; group++) {
-    if (!check.isThorough && isFresh(check, group)) {
+    if (maySkip && isFresh(check, group)) {
       check.skipped.add(group);
       yield;
     } else yield* checkTable(check, group, run);
@@ -212,7 +229,7 @@ function* checkOwn(check: Check, ino: number): Generator<void> {
     checkExtraSize(check, ino);
   }
   check.setKind(ino, fileTypeOf(S_IFREG));
-  const isOwn = ino === BAD_BLOCKS_INODE || ino === RESIZE_INODE;
+  const isOwn = ino === RESIZE_INODE;
   const summary = yield* claimMap(check, { ino, isDirectory: false, isOwn });
   if (ino === BAD_BLOCKS_INODE) return;
   checkSize(check, ino, summary);
@@ -234,23 +251,23 @@ function ownProblem(check: Check, ino: number): string | null {
   if (mode !== 0 && (mode & S_IFMT) !== S_IFREG) {
     return `its mode is ${octal(mode)}`;
   }
-  if (!isUnused(check, ino)) return null;
-  const map = INODE.i_block.get(check.inodeBytes(ino), 0);
-  return mode !== 0 || check.inode(ino, INODE.i_links_count) !== 0 ||
-      check.inode(ino, INODE.i_blocks) !== 0 || map.some((byte) => byte !== 0)
-    ? "the feature that it is for is not set"
-    : null;
+  const isEmpty = CONTENTS.every((field) => check.inode(ino, field) === 0) &&
+    isZero(INODE.i_block.get(check.inodeBytes(ino), 0));
+  if (mode === 0 && isEmpty) return null;
+  if (isUnused(check, ino)) return "the feature that it is for is not set";
+  return mode === 0 ? "it has no mode" : null;
 }
 
 /** Whether inode `ino` is for a feature that the volume has not. */
 function isUnused(check: Check, ino: number): boolean {
   if (ino === RESIZE_INODE) return !check.hasCompat(COMPAT.resize_inode);
   if (ino === JOURNAL_INODE) return !check.hasCompat(COMPAT.has_journal);
-  // Quotas are a feature that is refused.
-  return ino === 3 || ino === 4;
+  // A boot loader may be anywhere; all others are for features unknown here.
+  return ino !== BOOT_LOADER_INODE || check.inode(ino, INODE.i_flags) !== 0;
 }
 
 function* checkInode(check: Check, ino: number): Generator<void> {
+  checkDisguise(check, ino);
   const kind = check.inode(ino, INODE.i_mode) & S_IFMT;
   if (fileTypeOf(kind) === 0) {
     check.findings.add("inode.mode", { inode: ino }, {
@@ -291,7 +308,8 @@ function* checkInode(check: Check, ino: number): Generator<void> {
 
 /** Checks the size of a file or directory against its blocks. */
 function checkSize(check: Check, ino: number, { last }: MapSummary): void {
-  const { blockSize, fileSizeMax } = check.geometry;
+  const { blockSize } = check.geometry;
+  const most = fileSizeMax(check);
   const isDirectory = check.kind(ino) === fileTypeOf(S_IFDIR);
   const low = check.inode(ino, INODE.i_size);
   const high = isDirectory ? 0 : check.inode(ino, INODE.i_size_high);
@@ -300,8 +318,8 @@ function checkSize(check: Check, ino: number, { last }: MapSummary): void {
   // The last block of a file may lie behind its end: taken, and not written.
   const isRight = isDirectory
     ? stored === end && end > 0
-    : stored >= last * blockSize && stored <= fileSizeMax;
-  const found = isDirectory ? Math.max(end, blockSize) : end;
+    : stored >= last * blockSize && stored <= most;
+  const found = isDirectory ? Math.max(end, blockSize) : Math.min(end, most);
   if (!isRight && found !== stored) {
     check.findings.add("inode.size", { inode: ino }, { stored, found });
     check.setInode(ino, INODE.i_size, found % 2 ** 32);

@@ -65,9 +65,10 @@ export function* runRound(
   options: RoundOptions,
 ): Generator<void, RoundResult> {
   const findings = new Findings();
-  const result = (yield* passes(store, findings, options, false)) ??
-    (yield* passes(store, findings, options, true));
-  return result!;
+  const result = yield* passes(store, findings, options, false);
+  if (result !== null) return result;
+  findings.forgetLost();
+  return (yield* passes(store, findings, options, true))!;
 }
 
 /** All passes; null if they have to start anew, and be thorough. */

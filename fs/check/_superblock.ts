@@ -19,6 +19,7 @@ import { EXT2_MAGIC, REVISION_DYNAMIC, SUPERBLOCK } from "../superblock.ts";
 import type { Findings } from "./_findings.ts";
 import type { BlockStore } from "./_store.ts";
 import {
+  blocksByBitmap,
   type Candidate,
   findCopy,
   isBetter,
@@ -67,7 +68,7 @@ export function openSuperblock(
   }
   checkFeatures(copy.bytes);
   findings.add("superblock.primary", {}, {
-    reason: reason ?? "the group descriptors say otherwise",
+    reason: reason ?? "what it says is elsewhere is not there",
     copy: copy.group,
   });
   if (copy.geometry.revision === REVISION_DYNAMIC) {
@@ -151,7 +152,8 @@ function checkAgainstCopy(
     field.set(primary, 0, found);
     writePrimary(store, primary);
   };
-  const blocks = copy?.geometry.blocksCount ?? 0;
+  const blocks = copy?.geometry.blocksCount ??
+    blocksByBitmap(new Geometry(primary, 0), store);
   // Of too many blocks the last ones are lost on nobody.
   if (blocks > s_blocks_count.get(primary, 0)) {
     fix("superblock.blocks_count", blocks);

@@ -5,9 +5,12 @@
  */
 
 import type { BlockDevice } from "../../bd/block_device.ts";
-import { GROUP_DESCRIPTOR_SIZE } from "../block_group.ts";
+import { testBit } from "../bitmap.ts";
+import { GROUP_DESCRIPTOR, GROUP_DESCRIPTOR_SIZE } from "../block_group.ts";
 import { FsError } from "../errors.ts";
-import { Geometry } from "../geometry.ts";
+import { S_IFDIR, S_IFMT } from "../attributes.ts";
+import { Geometry, ROOT_INODE } from "../geometry.ts";
+import { INODE } from "../inode.ts";
 import {
   EXT2_MAGIC,
   SUPERBLOCK,
@@ -110,11 +113,6 @@ export function findCopy(store: BlockStore): Candidate | null {
   return null;
 }
 
-/** Whether bitmaps and tables of group 0 are where the superblock has room. */
-export function isUsual(bytes: Uint8Array, store: BlockStore): boolean {
-  return misplaced(new Geometry(bytes, 0), store) === 0;
-}
-
 /**
  * Whether `copy` says better than `primary`, which makes sense as well, where
  * bitmaps and tables can be.
@@ -125,8 +123,25 @@ export function isBetter(
   store: BlockStore,
 ): boolean {
   return copy !== null &&
-    misplaced(copy.geometry, store) <
-      misplaced(new Geometry(primary, 0), store);
+    faults(copy.geometry, store) < faults(new Geometry(primary, 0), store);
+}
+
+/** How much is not where `geometry` says that it is. */
+function faults(geometry: Geometry, store: BlockStore): number {
+  return misplaced(geometry, store) + (hasRoot(geometry, store) ? 0 : 1);
+}
+
+/** Whether the root is where it should be. */
+function hasRoot(geometry: Geometry, store: BlockStore): boolean {
+  const { firstDataBlock, inodesPerBlock, inodeSize } = geometry;
+  const table = store.tryView(firstDataBlock + 1);
+  if (table === null) return false;
+  const { inodeTable } = placesAt(table, 0);
+  const block = inodeTable + Math.floor((ROOT_INODE - 1) / inodesPerBlock);
+  const bytes = block < store.blockCount ? store.tryView(block) : null;
+  if (bytes === null) return false;
+  const at = (ROOT_INODE - 1) % inodesPerBlock * inodeSize;
+  return (INODE.i_mode.get(bytes, at) & S_IFMT) === S_IFDIR;
 }
 
 /** How many of the first groups have descriptors that cannot be right. */
@@ -145,4 +160,37 @@ function misplaced(geometry: Geometry, store: BlockStore): number {
     if (!arePossible(geometry, group, places)) count++;
   }
   return count;
+}
+
+/**
+ * The blocks that the volume must have had by the bitmap of its last group, if
+ * that agrees with its counter; 0 if it says nothing against the superblock.
+ */
+export function blocksByBitmap(geometry: Geometry, store: BlockStore): number {
+  const last = geometry.groupCount - 1;
+  const start = geometry.groupStart(last);
+  const size = geometry.groupSize(last);
+  const room = Math.min(store.blockCount - start, geometry.blocksPerGroup);
+  const byte = last * GROUP_DESCRIPTOR_SIZE;
+  const { blockSize, firstDataBlock } = geometry;
+  const table = store.tryView(
+    firstDataBlock + 1 + Math.floor(byte / blockSize),
+  );
+  if (room <= size || table === null) return 0;
+  const at = byte % blockSize;
+  const { blockBitmap } = placesAt(table, at);
+  if (blockBitmap < start || blockBitmap >= start + room) return 0;
+  const bitmap = store.tryView(blockBitmap);
+  if (bitmap === null) return 0;
+  const free = GROUP_DESCRIPTOR.bg_free_blocks_count.get(table, at);
+  const beyond = countFree(bitmap, size, room);
+  const isLarger = beyond > 0 && free === countFree(bitmap, 0, size) + beyond;
+  return isLarger ? start + room : 0;
+}
+
+/** How many bits in `[from, end)` are clear. */
+function countFree(bitmap: Uint8Array, from: number, end: number): number {
+  let free = 0;
+  for (let i = from; i < end; i++) if (!testBit(bitmap, i)) free++;
+  return free;
 }

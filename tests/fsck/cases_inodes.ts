@@ -242,6 +242,7 @@ const RESERVED: readonly DamageCase[] = [
   {
     code: "inode.reserved",
     name: "a reserved inode has attributes",
+    on: withFeatures,
     damage: (image) => image.inode(9, "i_file_acl", image.freeBlock()),
   },
   {

@@ -10,7 +10,12 @@ import { createVolume, type Secret } from "../../bd/volume/mod.ts";
 import { Filesystem, format, Paths } from "../../fs/mod.ts";
 import { nextfs, ok } from "../cli/program.ts";
 import { must, run, withTempDir } from "../support/tools.ts";
-import { copyDirectory, FAST_SCRYPT, passphrase } from "../support/volumes.ts";
+import {
+  copyDirectory,
+  FAST_SCRYPT,
+  passphrase,
+  withVolume,
+} from "../support/volumes.ts";
 
 /** What is done to a volume, and what a command has to say to it. */
 interface Attack {
@@ -46,12 +51,25 @@ function reword(change: (text: string) => string): Attack["damage"] {
 const replace = (from: string, to: string): Attack["damage"] =>
   reword((text) => text.replace(from, to));
 
+/** The descriptor, as if there never was a key. */
+function keyless(text: string): Record<string, unknown> {
+  const { keys: _, mac: __, anchor: ___, ...rest } = JSON.parse(text);
+  return { ...rest, device: "std" };
+}
+
 const ATTACKS: readonly Attack[] = [
   {
     what: "it says that there never was a key",
+    damage: reword((text) => JSON.stringify(keyless(text))),
+    args: ["dump"],
+    code: 13,
+    says: /: the journal is not authentic: it was changed, cut short, or/,
+  },
+  {
+    what: "it says that there never was a key, nor a journal",
     damage: reword((text) => {
-      const { keys: _, mac: __, anchor: ___, ...rest } = JSON.parse(text);
-      return JSON.stringify({ ...rest, device: "std" });
+      const { journalSize: _, ...rest } = keyless(text);
+      return JSON.stringify({ ...rest, nextfs: 1 });
     }),
     args: ["dump"],
     code: 13,
@@ -96,6 +114,27 @@ const ATTACKS: readonly Attack[] = [
     args: ["verify"],
     code: 13,
     says: /: its image is not a regular file$/,
+  },
+  {
+    what: "another volume's journal",
+    damage: (path) => Deno.copyFile(`${path}-2/journal`, `${path}/journal`),
+    args: ["verify"],
+    code: 13,
+    says: /: the journal is not authentic: .* or is another volume's$/,
+  },
+  {
+    what: "a new anchor, and the old journal",
+    damage: async (path) => {
+      const journal = await Deno.readFile(`${path}/journal`);
+      await withVolume(path, async ({ device }) => {
+        device.write(9, new Uint8Array(1024).fill(1));
+        await device.flush();
+      }, { secret: () => Promise.resolve(secret()) });
+      await Deno.writeFile(`${path}/journal`, journal);
+    },
+    args: ["verify"],
+    code: 14,
+    says: /at generation \d, the anchor says \d: rolled back, or the wrong cop/,
   },
   {
     what: "a pipe in the place of the anchor",

@@ -6,8 +6,8 @@
  */
 
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { IntegrityError } from "../../bd/block_device.ts";
-import { isEqual } from "../../bd/bytes.ts";
 import { isSameState } from "../../bd/journal/state.ts";
 import {
   type OpenedVolume,
@@ -88,23 +88,23 @@ export function refusal(error: unknown): Refusal {
 function read(history: History, volume: OpenedVolume, at?: Moment): Opening {
   const { state } = volume.keeper!;
   const moment = at ??
-    history.moments.findLast((one) => isSameState(one.state, state));
+    history.known.findLast((one) => isSameState(one.state, state));
   assert.ok(moment, `generation ${state.generation} never was`);
   const { bytes, failed } = readAllBlocks(volume);
   const { blockSize } = volume.device;
   const isOf = ({ plain }: Moment): boolean => {
-    if (failed.size === 0) return isEqual(bytes, plain);
+    if (failed.size === 0) return Buffer.compare(bytes, plain) === 0;
     const { length } = plain;
     for (let from = 0; from < length; from += blockSize) {
       if (failed.has(from / blockSize)) continue;
       const [a, b] = [bytes, plain].map((all) =>
         all.subarray(from, from + blockSize)
       );
-      if (!isEqual(a, b)) return false;
+      if (Buffer.compare(a, b) !== 0) return false;
     }
     return true;
   };
-  const others = history.moments.filter((one) => one !== moment);
+  const others = history.known.filter((one) => one !== moment);
   const candidates = hasTree(history.setting) ? [moment] : [moment, ...others];
   const contents = candidates.find(isOf) ?? null;
   const { generation } = state;
@@ -138,12 +138,13 @@ function readAllBlocks(
 }
 
 /**
- * Every way to take each file from one of `moments`, but for ways that come to
- * the same, because a file was then what it is at a later moment.
+ * Every way to take each file from one of the moments, but for ways that come
+ * to the same, because a file was then what it is at a later moment. An anchor
+ * that is apart is treated like one beside: then, only those ways are tried in
+ * which all files that are put back are of the same moment.
  */
 export function* choices(
-  { names }: History,
-  moments: readonly Moment[],
+  { names, moments, setting }: History,
 ): Generator<Choice> {
   const versions = names.map((name) => versionsOf(name, moments));
   const counts = versions.map(({ length }) => length);
@@ -155,8 +156,20 @@ export function* choices(
       choice.set(name, versions[j][rest % counts[j]]);
       rest = Math.floor(rest / counts[j]);
     }
-    yield choice;
+    if (setting.anchor !== "apart" || isOfOneMoment(choice, moments)) {
+      yield choice;
+    }
   }
+}
+
+/** Whether all files that are put back are of the same moment. */
+function isOfOneMoment(choice: Choice, moments: readonly Moment[]): boolean {
+  const now = moments.at(-1)!;
+  return moments.some((moment) =>
+    [...choice].every(([name, one]) =>
+      isSameFile(name, one, now) || isSameFile(name, one, moment)
+    )
+  );
 }
 
 /** The present, and moments at which a file was another than ever since. */
@@ -176,5 +189,5 @@ function versionsOf(
 /** Whether a file was the same at two moments. */
 export function isSameFile(name: VolumeFile, a: Moment, b: Moment): boolean {
   if (name === "descriptor") return a.path === b.path;
-  return isEqual(a.files.get(name)!, b.files.get(name)!);
+  return a.files.get(name) === b.files.get(name);
 }

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import {
   type AnchorPlace,
   type DeviceKind,
@@ -58,9 +59,11 @@ export function hasTree({ device }: Setting): boolean {
 export interface Moment {
   /** What had happened. */
   readonly name: string;
+  /** Whether the host puts files back to it. */
+  readonly isCopied: boolean;
   /** The directory with the descriptor of this moment. */
   readonly path: string;
-  /** The other files. */
+  /** The other files; those that are the same are so by their identity. */
   readonly files: Contents;
   /** The state that was committed. */
   readonly state: VolumeState;
@@ -83,9 +86,10 @@ export class History {
     readonly setting: Setting,
     /** Its files; the descriptor is one of them. */
     readonly names: readonly VolumeFile[],
-    /** In the order of time; the last is the present. */
-    readonly moments: readonly Moment[],
-    private readonly anchorPath: string | undefined,
+    /** Every moment of which something may be left in the last files. */
+    readonly known: readonly Moment[],
+    /** Path of the anchor, if it is apart. */
+    readonly anchorPath: string | undefined,
   ) {}
 
   /** Lets a volume in `dir` live through its history. */
@@ -95,13 +99,16 @@ export class History {
     life.keep("closed");
     const before = await life.mount();
     await before.change(3);
+    life.remember("open, one commit earlier");
     await before.change(4);
     life.keep("open, with records in the journal");
     await before.volume.device.settle?.();
     life.keep("open, after a checkpoint");
     await before.fs.close();
     await life.changeKeys();
+    life.remember("after a change of keys");
     await life.edit(5);
+    life.remember("closed after that");
     const last = await life.mount();
     await last.change(6);
     life.keep("one commit before the kill");
@@ -112,6 +119,11 @@ export class History {
     const names: VolumeFile[] = [...life.host.contents.keys(), "descriptor"];
     const moments = await life.moments();
     return new History(setting, names, moments, life.anchorPath);
+  }
+
+  /** Those that files are put back to, in order; the last is the present. */
+  get moments(): readonly Moment[] {
+    return this.known.filter(({ isCopied }) => isCopied);
   }
 
   /** The host with the files of `choice`, which keeps its own copy if asked. */
@@ -149,7 +161,7 @@ export class History {
 class Life {
   /** Where its descriptor is. */
   path: string;
-  readonly #copies: Pick<Moment, "name" | "path" | "files">[] = [];
+  readonly #copies: Omit<Moment, "state" | "plain" | "sights">[] = [];
 
   private constructor(
     readonly setting: Setting,
@@ -237,10 +249,21 @@ class Life {
     await keys.remove(0);
   }
 
+  /** Keeps what will be known of this moment, and nothing for the host. */
+  remember(name: string): void {
+    this.keep(name, { isCopied: false });
+  }
+
   /** Keeps a copy of every file, as it is now. */
-  keep(name: string): void {
-    const files = copyContents(this.host.contents);
-    this.#copies.push({ name, path: this.path, files });
+  keep(name: string, { isCopied = true } = {}): void {
+    const files = new Map(this.host.contents);
+    for (const [file, bytes] of files) {
+      const same = this.#copies.map(({ files }) => files.get(file)!)
+        .find((copy) => Buffer.compare(copy, bytes) === 0);
+      files.set(file, same ?? bytes.slice());
+    }
+    const { path } = this;
+    this.#copies.push({ name, isCopied, path, files });
   }
 
   /** What the copies are of; the volume must be closed. */

@@ -9,7 +9,12 @@ import assert from "node:assert/strict";
 import type { VolumeFile } from "../../bd/volume/mod.ts";
 import { isSameState } from "../../bd/journal/state.ts";
 import { type Finding, isSameFile } from "./put_back.ts";
-import { type Choice, type History, type Moment } from "./put_back_history.ts";
+import {
+  type Choice,
+  hasTree,
+  type History,
+  type Moment,
+} from "./put_back_history.ts";
 
 /** A choice, as the rows look at it. */
 class Look {
@@ -24,11 +29,6 @@ class Look {
   isOld(name: VolumeFile): boolean {
     const moment = this.choice.get(name);
     return moment !== undefined && !isSameFile(name, moment, this.now);
-  }
-
-  /** Whether some of the files are old that hold blocks, and their hashes. */
-  get hasOldBlocks(): boolean {
-    return this.isOld("image") || this.isOld("tree");
   }
 
   /** The moment whose state the anchor has, or else the journal. */
@@ -75,42 +75,38 @@ interface Row {
 const WITH_ANCHOR: readonly Row[] = [
   {
     text: "nothing",
-    holds: ({ choice, now, isWhole }) =>
-      isWhole && isSameFile("journal", choice.get("journal")!, now) &&
-      isSameFile("anchor", choice.get("anchor")!, now),
+    holds: (look) => look.isWhole && !look.isOld("journal") && !look.disagrees,
   },
   {
-    text: "the journal, with or without others, to before the anchor's moment",
-    holds: (look) => look.disagrees && look.isOld("journal") && !isLate(look),
+    text: "the journal and perhaps others, and the anchor less far or not at " +
+      "all",
+    holds: (look) => look.disagrees && !isLate(look),
   },
   {
-    text:
-      "the anchor, with or without others, to more than one commit before " +
-      "the journal's moment",
+    text: "the anchor and perhaps others, and the journal less far or not at " +
+      "all; for one exception see the row after the next",
     holds: (look) => look.disagrees && !look.isOneBehind,
   },
   {
-    text: "the descriptor alone, or all but the descriptor, to before a " +
+    text: "the descriptor, or else all but the descriptor, to before a " +
       "change of keys",
     holds: (look) => look.hasOtherKeys,
   },
   {
-    text: "the anchor, with or without others, to the last commit but one, " +
-      "while the last one is still in the journal",
+    text: "the anchor, by one commit that is still the last one in the journal",
     holds: (look) => look.disagrees,
   },
   {
-    text: "image, tree or both",
+    text: "image, tree or both, and nothing else",
     holds: ({ stated, now }) => isSameState(stated.state, now.state),
   },
   {
-    text: "everything, anchor included, to the same moment",
+    text: "everything, anchor included, to one moment",
     holds: (look) => look.isWhole,
   },
   {
-    text:
-      "anchor, journal and descriptor, to the same moment, while image or " +
-      "tree are of another one",
+    text: "anchor, journal and descriptor to one moment, image or tree to " +
+      "another one or not at all",
     holds: () => true,
   },
 ];
@@ -125,25 +121,24 @@ function isLate({ stated, choice }: Look): boolean {
 const WITHOUT_ANCHOR: readonly Row[] = [
   {
     text: "nothing",
-    holds: (look) =>
-      look.isWhole && !look.isOld("journal") && !look.hasOldBlocks,
+    holds: (look) => look.isWhole && !look.isOld("journal"),
   },
   {
-    text: "the descriptor alone, or all but the descriptor, to before a " +
+    text: "the descriptor, or else all but the descriptor, to before a " +
       "change of keys",
     holds: (look) => look.hasOtherKeys,
   },
   {
-    text: "image, tree or both",
+    text: "image, tree or both, and nothing else",
     holds: ({ stated, now }) => isSameState(stated.state, now.state),
   },
   {
-    text: "everything, to the same moment",
+    text: "everything, to one moment",
     holds: (look) => look.isWhole,
   },
   {
-    text: "journal and descriptor, to the same moment, while image or tree " +
-      "are of another one",
+    text: "journal and descriptor to one moment, image or tree to another " +
+      "one or not at all",
     holds: () => true,
   },
 ];
@@ -200,7 +195,7 @@ export class PutBackTable {
     const rows = hasAnchor ? WITH_ANCHOR : WITHOUT_ANCHOR;
     const row = rows.find(({ holds }) => holds(look));
     assert.ok(row);
-    const column = device.replace(/^verity|^vericrypt/, TREE);
+    const column = hasTree(history.setting) ? TREE : `\`${device}\``;
     const key = JSON.stringify([hasAnchor, row.text, column]);
     const cell = this.#cells.get(key) ?? new Set();
     this.#cells.set(key, cell.add(outcomeOf(finding, look)));
@@ -209,13 +204,13 @@ export class PutBackTable {
   /** The tables, in Markdown. */
   markdown(): string {
     return [
-      "With an anchor, apart or beside:",
+      "With an anchor, `apart` or `beside`:",
       "",
-      ...this.#table(true, WITH_ANCHOR, [TREE, "crypt"]),
+      ...this.#table(true, WITH_ANCHOR, [TREE, "`crypt`"]),
       "",
-      "Without (`init --anchor none`, and always `std`):",
+      "Without one (`init --anchor none`, and `std`):",
       "",
-      ...this.#table(false, WITHOUT_ANCHOR, [TREE, "crypt", "std"]),
+      ...this.#table(false, WITHOUT_ANCHOR, [TREE, "`crypt`", "`std`"]),
     ].join("\n");
   }
 
@@ -227,7 +222,7 @@ export class PutBackTable {
     const line = (cells: readonly string[]): string =>
       `| ${cells.join(" | ")} |`;
     return [
-      line(["put back to then", ...columns]),
+      line(["what is put back", ...columns]),
       line(["---", ...columns.map(() => "---")]),
       ...rows.map(({ text }) =>
         line([
@@ -243,7 +238,7 @@ export class PutBackTable {
 }
 
 /** The column of what has a hash tree. */
-const TREE = "verity, vericrypt";
+const TREE = "`verity`, `vericrypt`";
 const BEGIN = "<!-- begin put back -->";
 const END = "<!-- end put back -->";
 
