@@ -72,6 +72,13 @@ export class Checkpoint {
     return this.#state;
   }
 
+  /** Stores the present state once more, where it is. */
+  async affirm(): Promise<void> {
+    const bytes = encodeState("checkpoint", this.#state, this.#format.mac);
+    this.#file.writeAt(CHECKPOINT_SLOTS[this.#state.sequence % 2], bytes);
+    await this.#file.sync();
+  }
+
   /**
    * Stores another state; resolves when it is on stable storage. If it fails,
    * the one before may or may not count, and this may be tried again.

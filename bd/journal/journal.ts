@@ -40,7 +40,9 @@
  * ## At the start
  *
  * See `recover.ts`. What was recovered is in memory, like what is committed.
- * A journal that is opened for writing goes through 4 and 5 at once, with a new
+ * Checkpoint and anchor are stored once more, in the same place: a process that
+ * was killed may have left them where they can be read, and not be durable. A
+ * journal that is opened for writing goes through 4 and 5 at once, with a new
  * epoch: what was discarded can never follow the checkpoint again.
  *
  * @module
@@ -143,6 +145,7 @@ export class Journal {
   #commits: Promise<void> = Promise.resolve();
   #fileTurn: Promise<unknown> = Promise.resolve();
   #checkpointing: Promise<void> | null = null;
+  #nextCheckpoint: Promise<void> | null = null;
   #open = true;
 
   private constructor(files: JournalFiles, options: JournalOptions) {
@@ -184,6 +187,7 @@ export class Journal {
     const journal = new Journal(files, options);
     options.check?.(journal.state);
     if (files.journal.readOnly) return journal;
+    await journal.#affirm();
     if (options.acceptRollback !== undefined) await journal.#goOnFromHere();
     await journal.#restart();
     return journal;
@@ -213,10 +217,18 @@ export class Journal {
 
   /**
    * Brings everything that is committed to its place, and makes that durable.
-   * Calls that overlap share.
+   * Calls that are made while one is under way share the next.
    */
   checkpoint(): Promise<void> {
-    this.#checkpointing ??= this.#bringToPlace().finally(() => {
+    if (this.#checkpointing) {
+      // That one may have begun before the last commits.
+      this.#nextCheckpoint ??= this.#checkpointing.catch(() => {}).then(() => {
+        this.#nextCheckpoint = null;
+        return this.checkpoint();
+      });
+      return this.#nextCheckpoint;
+    }
+    this.#checkpointing = this.#bringToPlace().finally(() => {
       this.#checkpointing = null;
     });
     return this.#checkpointing;
@@ -231,6 +243,17 @@ export class Journal {
     this.#files.image.close();
     this.#files.tree?.close();
     this.#anchor?.close();
+  }
+
+  /**
+   * Stores checkpoint and anchor once more, as they are. They can be read, but
+   * a process that was killed may have written them without a sync, or with
+   * one that failed: what is done next must not become durable before them.
+   */
+  async #affirm(): Promise<void> {
+    await this.#checkpoint.affirm();
+    const anchor = this.#anchor;
+    await anchor?.store(anchor.state, anchor.state);
   }
 
   #recover({ blocks, nodes }: Contents): void {

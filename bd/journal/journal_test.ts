@@ -147,10 +147,15 @@ Deno.test("a checkpoint brings what was committed before it was asked for", asyn
   const journal = await specimen.open();
   writeAll(journal, { 1: 1 });
   await journal.commit();
+  const { promise: until, resolve: release } = Promise.withResolvers<void>();
+  specimen.hold = { name: "image", until };
   const first = journal.checkpoint();
   writeAll(journal, { 2: 2 });
   await journal.commit();
-  await Promise.all([first, journal.checkpoint()]);
+  const second = [journal.checkpoint(), journal.checkpoint()];
+  assert.equal(second[0], second[1], "they share one");
+  release();
+  await Promise.all([first, ...second]);
   journal.close();
   const image = specimen.bytes("image");
   assert.deepEqual([image[BLOCK], image[2 * BLOCK]], [1, 2]);

@@ -8,6 +8,16 @@
 import type { BlockDevice } from "../block_device.ts";
 import type { Journal } from "./journal.ts";
 
+/** What a {@link JournaledDevice} is made of. */
+export interface JournaledDeviceOptions {
+  /** What the next device stands on, if it is a journal. */
+  readonly journal: Journal | null;
+  /** Whether the next device has a hash tree, and commits with its root. */
+  readonly verifies: boolean;
+  /** Called once, when the device is closed. */
+  readonly closeAll: () => void;
+}
+
 /** See the module. */
 export class JournaledDevice implements BlockDevice {
   /** Size of one block, in bytes: that of the next device. */
@@ -20,20 +30,18 @@ export class JournaledDevice implements BlockDevice {
   readonly commitBlocksMax?: number;
   readonly #next: BlockDevice;
   readonly #journal: Journal | null;
+  readonly #verifies: boolean;
   readonly #closeAll: () => void;
   #open = true;
 
-  /**
-   * Makes a layer over `next`, which stands on `journal` if there is one;
-   * `closeAll` is called once, when the device is closed.
-   */
+  /** Makes a layer over `next`. */
   constructor(
     next: BlockDevice,
-    journal: Journal | null,
-    closeAll: () => void,
+    { journal, verifies, closeAll }: JournaledDeviceOptions,
   ) {
     this.#next = next;
     this.#journal = journal;
+    this.#verifies = verifies;
     this.#closeAll = closeAll;
     this.blockSize = next.blockSize;
     this.blockCount = next.blockCount;
@@ -59,8 +67,10 @@ export class JournaledDevice implements BlockDevice {
   /** Commits what was written; see {@link BlockDevice.flush}. */
   async flush(): Promise<void> {
     await this.#next.flush();
-    // A layer that verifies has committed already.
-    if (this.#journal?.isSettled === false) await this.#journal.commit();
+    // A layer that verifies has committed with its root: what was written since
+    // then has no place in the tree yet. Without one, this waits for the commit
+    // that is under way, even if there is nothing more to be committed.
+    if (!this.#verifies) await this.#journal?.commit();
   }
 
   /** Brings what is committed to its place. */

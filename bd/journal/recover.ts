@@ -135,29 +135,17 @@ export function recover(file: ByteFile, options: RecoverOptions): Recovery {
   const last = accept ?? anchored?.generation;
   const chain = readChain(file, { format, identity, last });
   const found = recoveryAt(chain, chain.links.length - 1);
-  const { state, position } = found;
-  checkState(state, options);
-  if (anchored && accept === undefined) {
-    const ring = new Ring(file, RING_START);
-    checkTail(ring, { position, state, format });
-  }
+  checkState(found.state, lastGeneration(file, found, format), options);
   return found;
 }
 
-/**
- * A record is begun when the anchor has the one before it: at most one may
- * follow what the anchor says. To discard more would be to lose what was
- * acknowledged.
- */
-function checkTail(
-  ring: Ring,
-  { position, state, format }: {
-    position: number;
-    state: VolumeState;
-    format: RecordFormat;
-  },
-): void {
-  const { generation } = state;
+/** The generation of the last record that follows what was found. */
+function lastGeneration(
+  file: ByteFile,
+  { state, position }: Recovery,
+  format: RecordFormat,
+): number {
+  const ring = new Ring(file, RING_START);
   let before = state;
   for (let used = 0; used <= ring.size;) {
     const record = readRecord(ring, position, { before, format });
@@ -166,12 +154,7 @@ function checkTail(
     before = record.state;
     position = ring.advance(position, record.byteLength);
   }
-  if (before.generation <= generation + 1) return;
-  throw new RollbackError(
-    `the journal goes on to generation ${before.generation}, ` +
-      `the anchor says ${generation}: the anchor was rolled back`,
-    { isAcceptable: true },
-  );
+  return before.generation;
 }
 
 function damaged(reason: string): IntegrityError {
@@ -198,37 +181,43 @@ function checkContents(
   }
 }
 
+/**
+ * Throws unless `state` is the one that is to be found. What a refusal names,
+ * so that it may be accepted, is the `last` generation that the journal has:
+ * to go back further would be to lose what was acknowledged.
+ */
 function checkState(
   state: VolumeState,
+  last: number,
   { anchored, accept }: RecoverOptions,
 ): void {
-  const { generation } = state;
+  const found = `the volume is at generation ${last}`;
   if (accept !== undefined) {
-    if (generation === accept) return;
+    if (state.generation === accept) return;
     throw new RollbackError(
-      `the volume is at generation ${generation}, and --accept-rollback ` +
-        `says ${accept}: give the one that it is at, if that is meant`,
+      `${found}, and --accept-rollback says ${accept}: give the one that it ` +
+        "is at, if that is meant",
     );
   }
-  if (!anchored || isSameState(state, anchored)) return;
-  const found = `the volume is at generation ${generation}`;
-  const said = `the anchor says ${anchored.generation}`;
-  if (generation < anchored.generation) {
-    throw new RollbackError(
-      `${found}, ${said}: rolled back, or the wrong copy`,
-      { isAcceptable: true },
-    );
+  if (!anchored) return;
+  const { generation } = anchored;
+  const isSame = isSameState(state, anchored);
+  // A record is begun when the anchor has the one before it: at most one may
+  // follow what the anchor says, which was never acknowledged.
+  if (isSame && last <= generation + 1) return;
+  const reason = isSame
+    ? `the journal goes on to generation ${last}, the anchor says ` +
+      `${generation}: the anchor was rolled back`
+    : `${found}, ${whyRefused(last, generation)}`;
+  throw new RollbackError(reason, { isAcceptable: true });
+}
+
+function whyRefused(last: number, anchored: number): string {
+  const said = `the anchor says ${anchored}`;
+  if (last < anchored) return `${said}: rolled back, or the wrong copy`;
+  if (last > anchored) {
+    return `${said}: the anchor was rolled back, or is that of another copy`;
   }
-  if (generation > anchored.generation) {
-    throw new RollbackError(
-      `${found}, ${said}: the anchor was rolled back, or is that of another ` +
-        "copy",
-      { isAcceptable: true },
-    );
-  }
-  throw new RollbackError(
-    `${found}, and so is the anchor, but not with the same contents: it is ` +
-      "a copy that went its own way",
-    { isAcceptable: true },
-  );
+  return "and so is the anchor, but not with the same contents: it is a copy " +
+    "that went its own way";
 }

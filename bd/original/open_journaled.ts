@@ -228,7 +228,11 @@ class Opening {
     const open = stack.move();
     open.defer(() => verified?.keeper.close());
     return {
-      device: new JournaledDevice(device, journal, () => open.dispose()),
+      device: new JournaledDevice(device, {
+        journal,
+        verifies: verity !== null,
+        closeAll: () => open.dispose(),
+      }),
       verity,
       warnings,
       state: () => verity?.state ?? null,

@@ -102,9 +102,13 @@ export function openPlain(
     root: verified?.trusted.root ?? null,
   }, { treeCache, log, publish: (state) => keeper!.store(state) });
   if (verified) keeper!.begin(verified.trusted);
-  const closing = new JournaledDevice(device, null, () => {
-    device.close();
-    keeper?.close();
+  const closing = new JournaledDevice(device, {
+    journal: null,
+    verifies: verity !== null,
+    closeAll: () => {
+      device.close();
+      keeper?.close();
+    },
   });
   return {
     device: closing,

@@ -60,10 +60,14 @@ export class OpenedVolume {
     this.descriptor = descriptor;
     this.verity = layers.verity;
     this.keeper = layers.keeper;
-    const { device, journal } = layers;
-    this.device = new JournaledDevice(device, journal, () => {
-      closeLayers(layers);
-      directory.close();
+    const { device, journal, verity } = layers;
+    this.device = new JournaledDevice(device, {
+      journal,
+      verifies: verity !== null,
+      closeAll: () => {
+        closeLayers(layers);
+        directory.close();
+      },
     });
   }
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type BlockDevice, DeviceError } from "../../bd/block_device.ts";
-import { FaultyDevice } from "../../bd/faulty.ts";
+import { failNth, FaultyDevice } from "../../bd/faulty.ts";
 import { MemoryDevice } from "../../bd/memory.ts";
 import { Filesystem } from "../filesystem.ts";
 import { format } from "../format.ts";
@@ -24,7 +24,7 @@ async function makeVolume(files = 50): Promise<MemoryDevice> {
     paths.writeFile(`/d${i}/file`, "contents ".repeat(i * 20));
   }
   await filesystem.close();
-  return device;
+  return device.copy();
 }
 
 /** Gives every file in use another number of links. */
@@ -98,23 +98,20 @@ Deno.test("A problem names a path of its inode", async () => {
 });
 
 Deno.test("A device that takes little at once gets little at once", async () => {
-  const device = new CountingDevice(await makeVolume());
-  damageLinks(device);
-  device.most = 0;
-  await device.flush();
+  const stored = await makeVolume();
+  damageLinks(stored);
+  const device = new CountingDevice(stored);
   const report = await checkVolume(device, { mode: "repair" });
   assert.ok(report.isSound);
   assert.ok(device.most <= device.commitBlocksMax, `${device.most} blocks`);
 });
 
 Deno.test("A repair that is cut short leaves a volume to be checked", async () => {
-  const device = new CountingDevice(await makeVolume());
-  damageLinks(device);
-  const { write } = device.calls;
-  device.rule = ({ kind, ordinal }) =>
-    kind === "write" && ordinal > write + 3 ? "EIO" : null;
+  const stored = await makeVolume();
+  damageLinks(stored);
+  const device = new CountingDevice(stored);
+  device.rule = failNth("write", 4);
   await assert.rejects(checkVolume(device, { mode: "repair" }), DeviceError);
-  device.rule = null;
   const state = new Volume(device).superblock(SUPERBLOCK.s_state);
   assert.equal(state & STATE_VALID, 0);
   assert.ok((await checkVolume(device, { mode: "repair" })).isSound);

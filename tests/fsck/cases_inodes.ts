@@ -13,6 +13,11 @@ import {
 
 const INODE_FIELDS: readonly DamageCase[] = [
   {
+    code: "inode.disguise",
+    name: "a directory says that it is a device",
+    damage: (image) => image.inode("/dir", "i_mode", 0o020755),
+  },
+  {
     code: "inode.mode",
     name: "an inode has no kind",
     hits: ["/direct", "/"],

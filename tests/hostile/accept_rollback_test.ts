@@ -78,7 +78,10 @@ class Accepting {
     const { error } = refused;
     assert.ok(error instanceof RollbackError && error.isAcceptable);
     const { generation } = journal.state;
-    assert.match(error.message, new RegExp(`generation ${generation}\\b`));
+    assert.match(
+      error.message,
+      new RegExp(`(is at|goes on to) generation ${generation}\\b`),
+    );
     await this.#refuseOthers(choice, host);
     const how = { acceptRollback: generation };
     const shown = await look(history, place, { ...how, readOnly: true });

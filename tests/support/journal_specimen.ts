@@ -80,23 +80,31 @@ export interface HostCall {
   readonly ordinal: number;
 }
 
+/** What a file asks the host. */
+interface Host {
+  /** Throws if a call fails. */
+  admit(kind: HostCall["kind"]): void;
+  /** Resolves when a sync may go on. */
+  wait(): Promise<void>;
+}
+
 /** A file in memory, of which only what was synced outlives a crash. */
 class DiskFile extends MemoryFile {
   /** What a crash leaves. */
   readonly durable: Uint8Array;
-  readonly #admit: (kind: HostCall["kind"]) => void;
+  readonly #host: Host;
   #unsynced: { at: number; bytes: Uint8Array }[] = [];
 
-  constructor(bytes: Uint8Array, admit: (kind: HostCall["kind"]) => void) {
+  constructor(bytes: Uint8Array, host: Host) {
     super(bytes);
     this.durable = bytes.slice();
-    this.#admit = admit;
+    this.#host = host;
   }
 
   override writeAt(position: number, from: Uint8Array): void {
     let count = from.length;
     try {
-      this.#admit("write");
+      this.#host.admit("write");
     } catch (error) {
       count >>= 1;
       throw error;
@@ -113,7 +121,8 @@ class DiskFile extends MemoryFile {
     this.#unsynced = [];
     // Time in which others can do something.
     await new Promise<void>((resolve) => setImmediate(resolve));
-    this.#admit("sync");
+    await this.#host.wait();
+    this.#host.admit("sync");
     for (const { at, bytes } of writes) this.durable.set(bytes, at);
   }
 }
@@ -134,16 +143,25 @@ export interface OpenJournal {
 export class JournalSpecimen {
   /** Decides which call of the host fails; null for none. */
   rule: ((call: HostCall) => boolean) | null = null;
+  /** Makes a sync of this file wait; null for none. */
+  hold: { readonly name: FileName; readonly until: Promise<void> } | null =
+    null;
   /** Calls so far that were not reads. */
   calls = 0;
   readonly #files: Readonly<Record<FileName, DiskFile>>;
 
   private constructor(contents: Readonly<Record<FileName, Uint8Array>>) {
     const open = (name: FileName): DiskFile =>
-      new DiskFile(contents[name], (kind) => {
-        const call = { name, kind, ordinal: ++this.calls };
-        if (!this.rule?.(call)) return;
-        throw new DeviceError("EIO", `Cannot ${kind} ${name}: injected fault`);
+      new DiskFile(contents[name], {
+        admit: (kind) => {
+          const call = { name, kind, ordinal: ++this.calls };
+          if (!this.rule?.(call)) return;
+          const what = `Cannot ${kind} ${name}`;
+          throw new DeviceError("EIO", `${what}: injected fault`);
+        },
+        wait: async () => {
+          if (this.hold?.name === name) await this.hold.until;
+        },
       });
     this.#files = {
       journal: open("journal"),
