@@ -1,8 +1,8 @@
 /**
- * Random walks, crashes and failing hosts for as long as asked, each with a
- * new seed, about as long each: `deno task soak [SECONDS]`, or `SOAK_SECONDS`;
- * ten minutes if not said. `WALK_SEED`, `CRASH_SEED` and `FAULT_SEED` replay
- * what a seed made, once.
+ * Random walks, crashes, failing hosts and killed servers for as long as asked,
+ * each with a new seed: `deno task soak [SECONDS]`, or `SOAK_SECONDS`; ten
+ * minutes if not said. `WALK_SEED`, `CRASH_SEED`,
+ * `FAULT_SEED` and `KILL_SEED` replay what a seed made, once.
  *
  * @module
  */
@@ -13,8 +13,11 @@ import {
   tryCrashStates,
   USUAL_PLAN,
 } from "./crash/crash_states.ts";
+import { DEVICE_KINDS } from "./cli/devices.ts";
 import { faultLine, tryAllFaults } from "./crash/host_errors.ts";
+import { killLine, killRounds } from "./crash/kill.ts";
 import { chooseSeed } from "./support/random.ts";
+import { withTempDir } from "./support/tools.ts";
 import { walk } from "./support/walk.ts";
 import { WALKS } from "./support/walks.ts";
 
@@ -22,14 +25,22 @@ import { WALKS } from "./support/walks.ts";
 interface Activity {
   /** The variable that holds its seed. */
   readonly variable: string;
+  /** Its share of the time, against those of the others. */
+  readonly share: number;
   /** Time that it has taken, in milliseconds. */
   spent: number;
   /** One part of it with `seed`, or null when all parts of it are done. */
   turn(seed: number, n: number): (() => Promise<void>) | null;
 }
 
-const totals = { walks: 0, steps: 0, states: 0, nested: 0, runs: 0 };
-const failures = { crashes: 0, faults: 0 };
+const totals = {
+  ...{ walks: 0, steps: 0, states: 0, nested: 0, runs: 0 },
+  ...{ kills: 0, acknowledged: 0 },
+};
+const failures = { crashes: 0, faults: 0, kills: 0 };
+/** Kills of one turn. */
+const KILLS = 5;
+const VOLUME_KINDS = DEVICE_KINDS.filter(({ family }) => family === "volume");
 
 function tellFailures(texts: readonly string[]): void {
   for (const text of texts) console.error(`FAILED: ${text}\n`);
@@ -38,6 +49,7 @@ function tellFailures(texts: readonly string[]): void {
 const ACTIVITIES: readonly Activity[] = [
   {
     variable: "WALK_SEED",
+    share: 1,
     spent: 0,
     turn(seed, n): (() => Promise<void>) | null {
       if (n >= WALKS.length) return null;
@@ -52,6 +64,7 @@ const ACTIVITIES: readonly Activity[] = [
   },
   {
     variable: "CRASH_SEED",
+    share: 3,
     spent: 0,
     turn(seed, n): (() => Promise<void>) | null {
       if (n >= DEVICES.length) return null;
@@ -68,6 +81,7 @@ const ACTIVITIES: readonly Activity[] = [
   },
   {
     variable: "FAULT_SEED",
+    share: 1,
     spent: 0,
     turn(seed, n): (() => Promise<void>) | null {
       if (n >= DEVICES.length) return null;
@@ -85,6 +99,28 @@ const ACTIVITIES: readonly Activity[] = [
         });
     },
   },
+  {
+    variable: "KILL_SEED",
+    share: 4,
+    spent: 0,
+    turn(seed, n): (() => Promise<void>) | null {
+      if (n >= VOLUME_KINDS.length) return null;
+      const kind = VOLUME_KINDS[n];
+      return () =>
+        withTempDir(async (dir) => {
+          const rounds = KILLS;
+          try {
+            const report = await killRounds({ kind, dir, rounds, seed });
+            console.log(`KILL_SEED=${seed} ${killLine(kind, report)}`);
+            totals.acknowledged += report.acknowledged;
+          } catch (error) {
+            failures.kills++;
+            tellFailures([`KILL_SEED=${seed} ${kind.name}: ${error}`]);
+          }
+          totals.kills += rounds;
+        });
+    },
+  },
 ];
 
 /** Does the activities in turns until `end`, the one least done first. */
@@ -93,7 +129,9 @@ async function soak(end: number): Promise<void> {
     ACTIVITIES.map((one) => [one, { seed: chooseSeed(one.variable), n: 0 }]),
   );
   while (Date.now() < end) {
-    const next = ACTIVITIES.toSorted((a, b) => a.spent - b.spent)[0];
+    const next = ACTIVITIES.toSorted((a, b) =>
+      a.spent / a.share - b.spent / b.share
+    )[0];
     const round = rounds.get(next)!;
     const turn = next.turn(round.seed, round.n++);
     if (!turn) {
@@ -135,4 +173,8 @@ console.log(
 console.log(
   `${runs} runs on hosts that fail: ${failures.faults} failures`,
 );
-if (failures.crashes + failures.faults > 0) Deno.exit(1);
+console.log(
+  `${totals.kills} servers killed, which had acknowledged ` +
+    `${totals.acknowledged} syncs: ${failures.kills} failures`,
+);
+if (Object.values(failures).some((count) => count > 0)) Deno.exit(1);

@@ -38,6 +38,7 @@ export {
   type DeviceKind,
   DEVICES,
   FORMAT,
+  FORMAT_WITHOUT_JOURNAL,
   hasKey,
   hasTree,
   isEncrypted,
@@ -50,6 +51,7 @@ export {
 export { RollbackError } from "../journal/errors.ts";
 export type { VolumeState } from "../journal/state.ts";
 export type { DeviceOptions, StateOptions } from "./assemble.ts";
+export type { OpenFilesOptions } from "./open_files.ts";
 export type { StateChanges, StateKeeper } from "./keeper.ts";
 export { isVolume, VOLUME_FILES, type VolumeFile } from "./directory.ts";
 export {

@@ -52,7 +52,7 @@ function describeInode(fs: Filesystem, volume: Volume, ino: number): string {
   const attributes = fs.getattr(ino);
   const kind = attributes.mode & S_IFMT;
   const xattrs = fs.listxattr(ino).map((name) => {
-    return [String.fromCharCode(...name), fs.getxattr(ino, name).toHex()];
+    return [String.fromCharCode(...name), valueOf(fs, ino, name)];
   });
   let content = "";
   try {
@@ -63,6 +63,16 @@ function describeInode(fs: Filesystem, volume: Volume, ino: number): string {
     content = "unreadable";
   }
   return JSON.stringify({ ...attributes, xattrs: xattrs.sort(), content });
+}
+
+/** An attribute's value; damage may have made it one that the kind has not. */
+function valueOf(fs: Filesystem, ino: number, name: Uint8Array): string {
+  try {
+    return fs.getxattr(ino, name).toHex();
+  } catch (error) {
+    if (error instanceof FsError && error.code === "ENODATA") return "none";
+    throw error;
+  }
 }
 
 /** The hash of a file's contents; of a large one, of what is not a hole. */
