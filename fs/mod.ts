@@ -7,6 +7,7 @@
 
 export * from "./attributes.ts";
 export * from "./block_owner.ts";
+export * from "./check/mod.ts";
 export type { BlockRun } from "./block_allocator.ts";
 export { findBlockOwners } from "./block_owners.ts";
 export {

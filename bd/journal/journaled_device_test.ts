@@ -33,7 +33,7 @@ async function plain(): Promise<{
 Deno.test("a flush waits for a commit that is under way, with nothing to add", async () => {
   const { specimen, device } = await plain();
   const { promise: until, resolve: release } = Promise.withResolvers<void>();
-  specimen.hold = { name: "anchor", until };
+  specimen.hold = { name: "journal", until };
   device.write(1, filled(BLOCK, 1));
   const first = device.flush();
   for (let i = 0; i < 20; i++) await new Promise((wake) => setTimeout(wake));

@@ -158,12 +158,11 @@ Deno.test("a descriptor from before a change is refused", () =>
         return true;
       });
     }
-    // Nor by an anchor of which one slot is lost: the present one is in slot 1.
+    // Nor by an anchor of which one slot is lost.
     const anchor = await Deno.readFile(`${path}/anchor`);
-    const lost = [[0, /old copy/], [4096, /rolled back/]] as const;
-    for (const [at, message] of lost) {
+    for (const at of [0, 4096]) {
       await Deno.writeFile(`${path}/anchor`, anchor.with(at, 0));
-      await assert.rejects(openVolume(path, { secret: ask(2) }), message);
+      await assert.rejects(openVolume(path, { secret: ask(2) }), /old copy/);
     }
     await Deno.writeFile(`${path}/anchor`, anchor);
     await Deno.writeFile(`${path}/volume.json`, present);

@@ -228,7 +228,7 @@ const INODE_FIELDS: readonly DamageCase[] = [
   },
 ];
 
-/** A file, a directory and a table of reserved inodes. */
+/** Inodes of the format. */
 const RESERVED: readonly DamageCase[] = [
   {
     code: "inode.reserved",

@@ -8,7 +8,14 @@ import { createHash } from "node:crypto";
 import { type BlockDevice, DeviceError } from "../../bd/block_device.ts";
 import { Inode } from "../../fs/inode.ts";
 import { inodeBlocks } from "../../fs/inode_blocks.ts";
-import { Filesystem, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from "../../fs/mod.ts";
+import {
+  Filesystem,
+  FsError,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+} from "../../fs/mod.ts";
 import { Volume } from "../../fs/volume.ts";
 import { contentHash, listDirectory } from "../support/tree.ts";
 

@@ -11,7 +11,8 @@ await testWith(
   ["e2fsprogs"],
   "volumes with random damage are repaired, whatever it is",
   async () => {
-    const seed = chooseSeed("FSCK_SEED");
+    // The same ones each time: to try new ones is what the soak is for.
+    const seed = Deno.env.has("FSCK_SEED") ? chooseSeed("FSCK_SEED") : 1;
     const report = await repairAtRandom(seed, { count: 200 });
     console.log(report);
   },
