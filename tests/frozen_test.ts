@@ -168,9 +168,13 @@ Deno.test("there is a frozen volume of every kind", async () => {
     "bdverity",
     "bdverity-plain",
     "crypt",
+    "crypt-2",
     "std",
+    "std-2",
     "vericrypt",
+    "vericrypt-2",
     "verity",
+    "verity-2",
   ]);
   for (const volume of volumes) {
     assert.equal(sha256(await readArchive(volume)), volume.sha256, volume.name);
@@ -245,6 +249,9 @@ for (const volume of volumes) {
         ) {
           const reading = await readVolume(`${dir}/volume`, secret);
           assert.equal(reading.plaintext, sha256(bytes));
+          // What was committed last was left in the journal.
+          const hasRecords = (reading.records ?? 0) > 1;
+          assert.equal(hasRecords, name.endsWith("-2"));
         }
       }),
   );

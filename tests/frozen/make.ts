@@ -18,9 +18,12 @@ import type { HashAlgorithm } from "../../bd/hmac.ts";
 import type { MemoryDevice } from "../../bd/memory.ts";
 import { encodeState } from "../../bd/original/root_file.ts";
 import {
+  type AnchorPlace,
   createVolume,
   type DeviceKind,
+  JOURNAL_BYTES_MIN,
   KeyChange,
+  openVolume,
   type Secret,
 } from "../../bd/volume/mod.ts";
 import { Filesystem, Paths, ROOT_INODE, S_IFIFO } from "../../fs/mod.ts";
@@ -69,14 +72,15 @@ function populate(fs: Filesystem): void {
   }
 }
 
-/** An ext2 volume in memory, with the files. */
+/** An ext2 volume in memory, with the files or without. */
 async function plainVolume(
   blockSize: number,
   blockCount: number,
+  { isEmpty = false }: { isEmpty?: boolean } = {},
 ): Promise<MemoryDevice> {
   const device = formatted({ blockSize, blockCount, inodeCount: 20 });
   const fs = Filesystem.open(device);
-  populate(fs);
+  if (!isEmpty) populate(fs);
   await fs.close();
   // The copy is open.
   return device.copy();
@@ -88,14 +92,22 @@ const passphrase = (): Secret => ({
   bytes: new TextEncoder().encode(FROZEN_PASSPHRASE),
 });
 
-type OurShape = [device: DeviceKind, blockSize: number, blockCount: number];
+interface OurShape {
+  device: DeviceKind;
+  blockSize: number;
+  blockCount: number;
+  /** Whether all files are in records of the journal only. */
+  isPending?: boolean;
+  /** Where the anchor is; beside if absent. */
+  anchor?: AnchorPlace;
+}
 
 /** Makes `DIR/volume`, one of ours. */
-async function makeOurs(
-  dir: string,
-  [device, blockSize, blockCount]: OurShape,
-): Promise<void> {
-  const plain = await plainVolume(blockSize, blockCount);
+async function makeOurs(dir: string, shape: OurShape): Promise<void> {
+  const { device, blockSize, blockCount, isPending, anchor } = shape;
+  const plain = await plainVolume(blockSize, blockCount, {
+    isEmpty: isPending,
+  });
   const path = `${dir}/volume`;
   await createVolume(path, {
     device,
@@ -103,11 +115,31 @@ async function makeOurs(
     blockCount,
     secret: device === "std" ? undefined : keyFile(),
     slot: { label: "a key file" },
+    anchor,
+    journalSize: JOURNAL_BYTES_MIN,
     fill: (volume) => copy(plain, volume.device),
   });
-  if (device === "std") return;
-  using change = await KeyChange.open(path, () => Promise.resolve(keyFile()));
-  await change.add(passphrase(), { scrypt: { n: 1024, r: 8, p: 1 } });
+  if (device !== "std") {
+    const ask = (): Promise<Secret> => Promise.resolve(keyFile());
+    using change = await KeyChange.open(path, ask);
+    await change.add(passphrase(), { scrypt: { n: 1024, r: 8, p: 1 } });
+  }
+  if (isPending) await populatePending(path);
+}
+
+/** Makes the files, in two commits, and leaves them in the journal. */
+async function populatePending(path: string): Promise<void> {
+  const secret = (): Promise<Secret> => Promise.resolve(keyFile());
+  const volume = await openVolume(path, { secret });
+  const fs = Filesystem.open(volume.device);
+  const first = fs.create(ROOT_INODE, "removed again");
+  fs.write(first, 0, pattern(9, 2500));
+  await fs.sync();
+  new Paths(fs).remove("removed again");
+  populate(fs);
+  await fs.sync();
+  // As if it were killed now.
+  volume.close();
 }
 
 /** Copies the blocks that are not of zeros. */
@@ -195,10 +227,32 @@ async function makeJournalled(
 }
 
 const OURS: Record<string, OurShape> = {
-  "std": ["std", 1024, 300],
-  "crypt": ["crypt", 1024, 300],
-  "verity": ["verity", 2048, 64],
-  "vericrypt": ["vericrypt", 1024, 500],
+  // These were made when the format was 1, and had no journal.
+  "std": { device: "std", blockSize: 1024, blockCount: 300 },
+  "crypt": { device: "crypt", blockSize: 1024, blockCount: 300 },
+  "verity": { device: "verity", blockSize: 2048, blockCount: 64 },
+  "vericrypt": { device: "vericrypt", blockSize: 1024, blockCount: 500 },
+  // These are of format 2.
+  "std-2": {
+    device: "std",
+    blockSize: 1024,
+    blockCount: 300,
+    isPending: true,
+  },
+  "crypt-2": { device: "crypt", blockSize: 2048, blockCount: 100 },
+  "verity-2": {
+    device: "verity",
+    blockSize: 1024,
+    blockCount: 300,
+    isPending: true,
+  },
+  "vericrypt-2": {
+    device: "vericrypt",
+    blockSize: 1024,
+    blockCount: 300,
+    isPending: true,
+    anchor: "none",
+  },
 };
 
 const ORIGINALS: Record<string, OriginalShape> = {
