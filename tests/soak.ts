@@ -1,8 +1,8 @@
 /**
- * Random walks, crashes, failing hosts and killed servers for as long as asked,
- * each with a new seed: `deno task soak [SECONDS]`, or `SOAK_SECONDS`; ten
- * minutes if not said. `WALK_SEED`, `CRASH_SEED`,
- * `FAULT_SEED` and `KILL_SEED` replay what a seed made, once.
+ * Random walks, crashes, failing hosts, killed servers and damaged volumes for
+ * as long as asked, each with a new seed: `deno task soak [SECONDS]`, or
+ * `SOAK_SECONDS`; ten minutes if not said. `WALK_SEED`, `CRASH_SEED`,
+ * `FAULT_SEED`, `KILL_SEED` and `FSCK_SEED` replay what a seed made, once.
  *
  * @module
  */
@@ -16,6 +16,7 @@ import {
 import { DEVICE_KINDS } from "./cli/devices.ts";
 import { faultLine, tryAllFaults } from "./crash/host_errors.ts";
 import { killLine, killRounds } from "./crash/kill.ts";
+import { repairAtRandom } from "./fsck/random_damage.ts";
 import { chooseSeed } from "./support/random.ts";
 import { withTempDir } from "./support/tools.ts";
 import { walk } from "./support/walk.ts";
@@ -35,11 +36,13 @@ interface Activity {
 
 const totals = {
   ...{ walks: 0, steps: 0, states: 0, nested: 0, runs: 0 },
-  ...{ kills: 0, acknowledged: 0 },
+  ...{ kills: 0, acknowledged: 0, damaged: 0 },
 };
-const failures = { crashes: 0, faults: 0, kills: 0 };
+const failures = { crashes: 0, faults: 0, kills: 0, repairs: 0 };
 /** Kills of one turn. */
 const KILLS = 5;
+/** Damaged volumes of one turn; one that is not repaired ends it. */
+const DAMAGED = 50;
 const VOLUME_KINDS = DEVICE_KINDS.filter(({ family }) => family === "volume");
 
 function tellFailures(texts: readonly string[]): void {
@@ -121,6 +124,24 @@ const ACTIVITIES: readonly Activity[] = [
         });
     },
   },
+  {
+    variable: "FSCK_SEED",
+    share: 1,
+    spent: 0,
+    turn(seed, n): (() => Promise<void>) | null {
+      if (n > 0) return null;
+      return async () => {
+        try {
+          const line = await repairAtRandom(seed, { count: DAMAGED });
+          console.log(`FSCK_SEED=${seed} ${line}`);
+        } catch (error) {
+          failures.repairs++;
+          tellFailures([`${error}`]);
+        }
+        totals.damaged += DAMAGED;
+      };
+    },
+  },
 ];
 
 /** Does the activities in turns until `end`, the one least done first. */
@@ -176,5 +197,9 @@ console.log(
 console.log(
   `${totals.kills} servers killed, which had acknowledged ` +
     `${totals.acknowledged} syncs: ${failures.kills} failures`,
+);
+console.log(
+  `${totals.damaged} volumes damaged and repaired: ` +
+    `${failures.repairs} failures`,
 );
 if (Object.values(failures).some((count) => count > 0)) Deno.exit(1);

@@ -211,6 +211,10 @@ function* toText(
   for (const problem of check.problems) yield problemLine(problem);
   const left = check.found - check.repaired;
   yield `fsck: ${printable(path)}: ${summary(check, left)}`;
+  if (check.lacksSpace) {
+    yield "fsck: too little free space for every repair: remove files, and " +
+      "run -y again";
+  }
   if (left === 0) return;
   const hasUnsafe = check.problems.some(({ code, repaired }) =>
     !repaired && !PROBLEM_KINDS[code].preen

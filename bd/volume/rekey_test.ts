@@ -161,6 +161,26 @@ for (const device of KEYED_DEVICES) {
       }
     }));
 
+  Deno.test(`${device}: a copy that is finished, and not yet renamed, is used`, () =>
+    withFilled(device, async (path, dir) => {
+      const whole = `${dir}/whole`;
+      await copyDirectory(path, whole);
+      await rekeyVolume(whole, { secret: ask(1) });
+      const id = await read(whole, "volume.json");
+      for (const lost of [[], ["journal"]]) {
+        const at = `${dir}/without ${lost}`;
+        await copyDirectory(path, at);
+        await copyDirectory(whole, `${at}/rekey`);
+        for (const name of lost) await Deno.remove(`${at}/rekey/${name}`);
+        await withVolume(at, () => {}, { readOnly: true });
+        const log = (message: string): never => assert.fail(message);
+        await rekeyVolume(at, { secret: ask(1), log });
+        assert.equal(await read(at, "volume.json"), id);
+        assert.deepEqual(names(at), filesOf(device));
+        await assertWhole(at);
+      }
+    }));
+
   Deno.test(`${device}: a copy that is not complete is no volume`, () =>
     withFilled(device, async (path) => {
       await beginRekey(path, 2);

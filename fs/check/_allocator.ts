@@ -24,6 +24,7 @@ export function takeBlock(check: Check, ino: number): number {
     markBlock(check, group, block);
     return block;
   }
+  check.lacksSpace = true;
   return 0;
 }
 
@@ -54,19 +55,18 @@ function markBlock(check: Check, group: number, block: number): void {
   countWhole(check, SUPERBLOCK.s_free_blocks_count);
 }
 
-/** Takes a free inode for a file of `kind`; 0 if there is none. */
-export function takeInode(check: Check, kind: number): number {
+/** A free inode, which stays free until it is marked; 0 if there is none. */
+export function findInode(check: Check): number {
   const { groupCount, inodesPerGroup, firstInode } = check.geometry;
   for (let group = 0; group < groupCount; group++) {
     const kinds = check.kindsOf(group);
     for (let i = 0; i < inodesPerGroup; i++) {
       const ino = group * inodesPerGroup + i + 1;
       if (ino < firstInode || kinds !== undefined && kinds[i] !== 0) continue;
-      check.setKind(ino, kind);
-      markInode(check, ino);
       return ino;
     }
   }
+  check.lacksSpace = true;
   return 0;
 }
 

@@ -49,7 +49,12 @@ function checkInside(check: Check, ino: number): void {
   if (readU32(bytes, head) !== XATTR_MAGIC) return;
   const region = bytes.subarray(head + INODE_HEADER_SIZE);
   const reason = entriesProblem(region, 0);
-  if (reason === null) return;
+  if (reason === null) {
+    if (!hasPadding(region, 0)) return;
+    check.findings.add("xattr.padding", { inode: ino });
+    const own = check.modifyInode(ino).subarray(head + INODE_HEADER_SIZE);
+    return clearPadding(own, 0);
+  }
   check.findings.add("xattr.inode", { inode: ino }, { reason });
   check.modifyInode(ino).fill(0, head);
 }
@@ -81,6 +86,10 @@ function claimBlock(check: Check, ino: number, block: number): boolean {
       reason,
     });
     return false;
+  }
+  if (hasPadding(bytes, XATTR_HEADER_SIZE)) {
+    findings.add("xattr.padding", { ...place, block });
+    clearPadding(store.modify(block), XATTR_HEADER_SIZE);
   }
   check.attributes.add(block);
   if (!check.used.add(block)) check.shared.add(block);
@@ -149,17 +158,62 @@ function entriesProblem(region: Uint8Array, first: number): string | null {
 }
 
 function hashProblem(region: Uint8Array, first: number): string | null {
-  const e = XATTR_ENTRY;
-  for (let at = first; readU32(region, at) !== 0;) {
-    const stored = e.e_hash.get(region, at);
-    const mayLack = first === 0;
-    if (
-      (stored !== 0 || !mayLack) && stored !== entryHash(region, at, false) &&
-      stored !== entryHash(region, at, true)
-    ) return "the hash of an entry is wrong";
-    at += XATTR_ENTRY_SIZE + (e.e_name_len.get(region, at) + 3 & ~3);
+  for (const at of entries(region, first)) {
+    const isRight = matchesHash(region, at, { first, isPadded: false }) ||
+      matchesHash(region, at, { first, isPadded: true });
+    if (!isRight) return "the hash of an entry is wrong";
   }
   return null;
+}
+
+/** Whether a hash is right but for what lies behind the value. */
+function hasPadding(region: Uint8Array, first: number): boolean {
+  return entries(region, first).some((at) =>
+    !matchesHash(region, at, { first, isPadded: false })
+  );
+}
+
+/** Fills what lies behind the values with zeros, up to the next word. */
+function clearPadding(region: Uint8Array, first: number): void {
+  const { e_value_offs, e_value_size } = XATTR_ENTRY;
+  for (const at of entries(region, first)) {
+    const size = e_value_size.get(region, at);
+    if (size === 0) continue;
+    const offset = e_value_offs.get(region, at);
+    region.fill(0, offset + size, offset + (size + 3 & ~3));
+  }
+}
+
+/** The places of the entries of `region`. */
+function entries(region: Uint8Array, first: number): number[] {
+  const places: number[] = [];
+  for (let at = first; readU32(region, at) !== 0;) {
+    places.push(at);
+    const length = XATTR_ENTRY.e_name_len.get(region, at);
+    at += XATTR_ENTRY_SIZE + (length + 3 & ~3);
+  }
+  return places;
+}
+
+/** What a hash is held against. */
+interface HashWay {
+  /** Where the entries start. */
+  readonly first: number;
+  /** Whether zeros are taken to be behind the value, whatever is there. */
+  readonly isPadded: boolean;
+}
+
+/** Whether the entry at `at` has its hash; in an inode it may have none. */
+function matchesHash(
+  region: Uint8Array,
+  at: number,
+  { first, isPadded }: HashWay,
+): boolean {
+  const stored = XATTR_ENTRY.e_hash.get(region, at);
+  if (stored === 0 && first === 0) return true;
+  return [false, true].some((isSigned) =>
+    stored === entryHash(region, at, { isSigned, isPadded })
+  );
 }
 
 /**
@@ -167,7 +221,11 @@ function hashProblem(region: Uint8Array, first: number): string | null {
  * wrote another one for names that are not ASCII. (Linux kernel,
  * `fs/ext4/xattr.c`.)
  */
-function entryHash(region: Uint8Array, at: number, isSigned: boolean): number {
+function entryHash(
+  region: Uint8Array,
+  at: number,
+  { isSigned, isPadded }: { isSigned: boolean; isPadded: boolean },
+): number {
   const e = XATTR_ENTRY;
   let hash = 0;
   const name = at + XATTR_ENTRY_SIZE;
@@ -178,7 +236,8 @@ function entryHash(region: Uint8Array, at: number, isSigned: boolean): number {
   const size = e.e_value_size.get(region, at);
   const value = new Uint8Array(size + 3 & ~3);
   const offset = e.e_value_offs.get(region, at);
-  value.set(region.subarray(offset, offset + size));
+  const end = offset + (isPadded ? size : value.length);
+  if (size > 0) value.set(region.subarray(offset, end));
   for (let i = 0; i < value.length; i += 4) {
     hash = (hash << 16 | hash >>> 16) ^ readU32(value, i);
   }

@@ -88,6 +88,8 @@ export class Check implements CheckParts {
   claimsLeft: number;
   /** Whether there are files that need the feature large_file. */
   hasLargeFiles = false;
+  /** Whether a repair has found no free block, or no free inode. */
+  lacksSpace = false;
   /** Why the root cannot be used; empty if it can. */
   rootProblem = "";
   readonly #kinds: (Uint8Array | undefined)[] = [];

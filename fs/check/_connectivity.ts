@@ -25,7 +25,8 @@ export function restoreRoot(check: Check): void {
   const mode = check.inode(ROOT_INODE, INODE.i_mode) & S_IFMT;
   if (mode !== S_IFDIR) check.clearInode(ROOT_INODE);
   markInode(check, ROOT_INODE);
-  makeDirectory(check, { ino: ROOT_INODE, parent: ROOT_INODE, mode: 0o755 });
+  const root = { ino: ROOT_INODE, parent: ROOT_INODE, mode: 0o755 };
+  if (!makeDirectory(check, root)) check.clearInode(ROOT_INODE);
   // Its '.' is counted when the directories are looked at.
   check.addLinks(ROOT_INODE, -1);
 }

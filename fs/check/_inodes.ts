@@ -220,6 +220,9 @@ function* checkOwn(check: Check, ino: number): Generator<void> {
   if (reason !== null) {
     check.findings.add("inode.reserved", { inode: ino }, { reason });
     check.modifyInode(ino).fill(0);
+  } else if (isLeftover(check, check.inode(ino, INODE.i_dtime))) {
+    check.findings.add("inode.dtime", { inode: ino });
+    check.setInode(ino, INODE.i_dtime, 0);
   }
   const kind = check.inode(ino, INODE.i_mode) & S_IFMT;
   if (ino !== BAD_BLOCKS_INODE && kind !== S_IFREG) return;

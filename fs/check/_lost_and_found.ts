@@ -2,6 +2,9 @@
  * `lost+found`: where what no directory leads to gets a name again, `#` and
  * its inode number.
  *
+ * Without one, the one that came with the volume is sought: it may have lost
+ * no more than its name, and on a full volume there is no room for another.
+ *
  * @module
  */
 
@@ -9,13 +12,19 @@ import { S_IFDIR } from "../attributes.ts";
 import { DIRECTORY_ENTRY, fileTypeOf } from "../directory_entry.ts";
 import { ROOT_INODE } from "../geometry.ts";
 import { INDEX_FL, INODE } from "../inode.ts";
-import { takeInode } from "./_allocator.ts";
+import { findInode, markInode } from "./_allocator.ts";
 import type { Check } from "./_check.ts";
-import { directoryBlocks, mappedBlock } from "./_directory_blocks.ts";
-import { nameAt } from "./_entry_names.ts";
+import {
+  directoryBlocks,
+  mappedBlock,
+  removeEntry,
+} from "./_directory_blocks.ts";
+import { isDots, nameAt } from "./_entry_names.ts";
 import { addEntry, makeDirectory } from "./_new_directory.ts";
 
 const NAME = new TextEncoder().encode("lost+found");
+/** Permissions of a `lost+found`. */
+const MODE = 0o700;
 const FIRST = "#".charCodeAt(0);
 const DIRECTORY = fileTypeOf(S_IFDIR);
 
@@ -45,6 +54,8 @@ export class LostAndFound {
     const check = this.#check;
     const directory = this.#directory(ino);
     if (directory === 0) return false;
+    // It is the old one, which has its name back.
+    if (directory === ino) return true;
     let text = `#${ino}`;
     for (let i = 1; this.#names.has(text); i++) text = `#${ino}~${i}`;
     const kind = check.kind(ino);
@@ -75,9 +86,28 @@ export class LostAndFound {
     } else {
       const reason = ino === 0 ? "there is none" : "it is no directory";
       check.findings.add("connect.lost_found", {}, { reason });
-      this.#make(name);
+      if (ino === 0 && this.#isOld()) this.#restore(name);
+      else this.#make(name);
     }
     return this.#ino;
+  }
+
+  /**
+   * Whether the first inode is a `lost+found` without a name: one that nobody
+   * else may enter, that was in the root, and that holds no names but those
+   * that are given here.
+   */
+  #isOld(): boolean {
+    const check = this.#check;
+    const { directories, geometry: { firstInode } } = check;
+    if (check.kind(firstInode) !== DIRECTORY) return false;
+    if (directories.parent(firstInode) !== 0) return false;
+    if (directories.dotdot(firstInode) !== ROOT_INODE) return false;
+    if ((check.inode(firstInode, INODE.i_mode) & 0o777) !== MODE) return false;
+    for (const { name } of this.#entries(firstInode)) {
+      if (name[0] !== FIRST && !isDots(name)) return false;
+    }
+    return true;
   }
 
   /** The entry of the root; a name that is free if it cannot be used. */
@@ -105,23 +135,43 @@ export class LostAndFound {
 
   #make(name: Uint8Array): void {
     const check = this.#check;
-    const ino = takeInode(check, DIRECTORY);
-    if (ino === 0) return;
-    const isMade = makeDirectory(check, {
-      ino,
-      parent: ROOT_INODE,
-      mode: 0o700,
-    });
-    if (!isMade) return;
+    const ino = findInode(check);
+    // Its name comes first: where there is no room, nothing is taken.
+    if (ino === 0 || !this.#name(name, ino)) return;
+    const parent = ROOT_INODE;
+    if (!makeDirectory(check, { ino, parent, mode: MODE })) {
+      removeEntry(check, ROOT_INODE, ino);
+      this.#ino = 0;
+      return;
+    }
+    markInode(check, ino);
+    linkRoot(check);
+    if (this.areParentsCounted) check.addLinks(ROOT_INODE, 1);
+  }
+
+  /** Gives the old one its name back. */
+  #restore(name: Uint8Array): void {
+    const check = this.#check;
+    if (!this.#name(name, check.geometry.firstInode)) return;
+    this.#prepare();
+    // A root that was made just now does not count it.
+    if (check.rootProblem !== "") linkRoot(check);
+  }
+
+  /** Makes `ino` the one, under `name`; false if there is no room for that. */
+  #name(name: Uint8Array, ino: number): boolean {
+    const check = this.#check;
     const entry = { name, ino, kind: DIRECTORY };
-    if (addEntry(check, ROOT_INODE, entry) < 0) return;
+    if (addEntry(check, ROOT_INODE, entry) < 0) return false;
     const flags = check.inode(ROOT_INODE, INODE.i_flags);
     check.setInode(ROOT_INODE, INODE.i_flags, (flags & ~INDEX_FL) >>> 0);
     check.addLinks(ino, 1);
-    const links = check.inode(ROOT_INODE, INODE.i_links_count);
-    check.setInode(ROOT_INODE, INODE.i_links_count, links + 1);
-    if (this.areParentsCounted) check.addLinks(ROOT_INODE, 1);
+    check.adopted.add(ino);
+    if (check.kind(ino) === DIRECTORY) {
+      check.directories.setParent(ino, ROOT_INODE);
+    }
     this.#ino = ino;
+    return true;
   }
 
   *#entries(directory: number): Generator<{ ino: number; name: Uint8Array }> {
@@ -138,4 +188,10 @@ export class LostAndFound {
       }
     }
   }
+}
+
+/** Counts '..' of a new directory in the root. */
+function linkRoot(check: Check): void {
+  const links = check.inode(ROOT_INODE, INODE.i_links_count);
+  check.setInode(ROOT_INODE, INODE.i_links_count, links + 1);
 }

@@ -38,7 +38,10 @@ export interface NewName {
   readonly kind: number;
 }
 
-/** Makes an empty directory; false if there is no block for it. */
+/**
+ * Makes an empty directory; false if there is no block for it, and then its
+ * inode is as it was. It does not mark the inode.
+ */
 export function makeDirectory(
   check: Check,
   { ino, parent, mode }: NewDirectory,
@@ -46,6 +49,7 @@ export function makeDirectory(
   const { blockSize, inodeSize } = check.geometry;
   const { sec } = check.now();
   const bytes = check.modifyInode(ino);
+  const before = bytes.slice();
   bytes.fill(0);
   INODE.i_mode.set(bytes, 0, S_IFDIR | mode);
   INODE.i_links_count.set(bytes, 0, 2);
@@ -59,7 +63,7 @@ export function makeDirectory(
   }
   const block = addBlock(check, ino, 0);
   if (block === 0) {
-    check.clearInode(ino);
+    check.modifyInode(ino).set(before);
     return false;
   }
   const kind = fileTypeOf(S_IFDIR);

@@ -54,6 +54,8 @@ export interface RoundResult {
   readonly findings: Findings;
   readonly problems: RoundProblem[];
   readonly counts: CheckCounts;
+  /** Whether a repair has found no free block, or no free inode. */
+  readonly lacksSpace: boolean;
 }
 
 /**
@@ -105,7 +107,8 @@ function* passes(
       ? undefined
       : paths.path(check, place.inode),
   }));
-  return { findings, problems, counts: countsOf(check, totals) };
+  const counts = countsOf(check, totals);
+  return { findings, problems, counts, lacksSpace: check.lacksSpace };
 }
 
 /** Notes that the volume is not marked as closed. */

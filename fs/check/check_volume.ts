@@ -83,9 +83,19 @@ class Session {
       }
       if (isTrial) await this.#commit();
       if (!needsRound(round) || this.#rounds.length === ROUNDS_MAX) break;
+      if (this.#isStuck(round)) break;
     }
     if (mode !== "check") await this.#finish();
     return this.#report(true);
+  }
+
+  /** Whether a round has found but what the one before found no room for. */
+  #isStuck({ problems, lacksSpace }: RoundResult): boolean {
+    const before = this.#rounds.at(-2);
+    if (!before?.lacksSpace || !lacksSpace) return false;
+    if (problems.length === PROBLEMS_MAX) return false;
+    const known = new Set(before.problems.map(textOf));
+    return problems.every((problem) => known.has(textOf(problem)));
   }
 
   /** Runs a round; null if a trial has found more than it can keep. */
@@ -164,7 +174,7 @@ class Session {
     const seen = new Set<string>();
     for (const { problems: found } of this.#rounds) {
       for (const problem of found) {
-        const key = `${keyOf(problem)} ${problem.message}`;
+        const key = textOf(problem);
         if (seen.has(key) || problems.length >= PROBLEMS_MAX) continue;
         seen.add(key);
         const { lost }: ProblemKind = PROBLEM_KINDS[problem.code];
@@ -172,11 +182,7 @@ class Session {
         problems.push(toFound(problem, repaired));
       }
     }
-    const found = this.#rounds.reduce(
-      (sum, { findings }, i) =>
-        sum + findings.found - (i === 0 ? 0 : findings.lost),
-      0,
-    );
+    const found = countFound(this.#rounds);
     const unrepaired = committed ? last?.findings.found ?? 0 : found;
     return {
       problems,
@@ -186,6 +192,7 @@ class Session {
       isSound: complete && unrepaired === 0,
       changed: committed,
       complete,
+      lacksSpace: this.#rounds.some((round) => round.lacksSpace),
       counts: last?.counts ?? NO_COUNTS,
     };
   }
@@ -204,6 +211,26 @@ function needsRound({ findings }: RoundResult): boolean {
   const { total, lost, list } = findings;
   const isMarked = list.some(({ code }) => code === "superblock.state");
   return total > lost + (isMarked ? 1 : 0);
+}
+
+/** Problems of all rounds; what one has left is not counted again. */
+function countFound(rounds: readonly RoundResult[]): number {
+  let found = 0;
+  let before = new Set<string>();
+  for (const [i, { findings, problems }] of rounds.entries()) {
+    const again = problems.filter((problem) => {
+      const { note, lost }: ProblemKind = PROBLEM_KINDS[problem.code];
+      return !note && !lost && before.has(textOf(problem));
+    });
+    const lost = i === 0 ? 0 : findings.lost;
+    found += findings.found - lost - again.length;
+    before = new Set(problems.map(textOf));
+  }
+  return found;
+}
+
+function textOf(problem: RoundProblem): string {
+  return `${keyOf(problem)} ${problem.message}`;
 }
 
 function keyOf({ code, place }: RoundProblem): string {

@@ -283,6 +283,10 @@ export const PROBLEMS = {
     "extended attributes shared by {found} inodes, {stored} stored",
     "set to what was counted",
   ),
+  "xattr.padding": safe(
+    "the values of extended attributes have no zeros behind them",
+    "filled with zeros",
+  ),
   "xattr.inode": kind(
     "the extended attributes in the inode are broken ({reason})",
     "the attributes are dropped",
@@ -360,7 +364,7 @@ export const PROBLEMS = {
   ),
   "connect.lost_found": kind(
     "lost+found is missing or cannot be used ({reason})",
-    "a new one is made",
+    "the old one gets its name back, or a new one is made",
   ),
   "links.count": safe(
     "{found} links counted, {stored} stored",

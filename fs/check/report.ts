@@ -56,6 +56,11 @@ export interface CheckReport {
   readonly changed: boolean;
   /** False if there were so many problems that the check ended early. */
   readonly complete: boolean;
+  /**
+   * True if there were too few free blocks or inodes for all of the repairs:
+   * what is left is left because of it, and copies may be missing.
+   */
+  readonly lacksSpace: boolean;
   /** What is on the volume. */
   readonly counts: CheckCounts;
 }

@@ -41,6 +41,9 @@ export interface DamageCase {
   readonly also?: readonly ProblemCode[];
 }
 
+/** The path of an inode that had none. */
+export const lost = (ino: number): string => `/lost+found/#${ino}`;
+
 /** Specimens with features: filetypes, sparse backups, attributes. */
 export const withFeatures = ({ hasFeatures }: SpecimenKind): boolean =>
   hasFeatures;

@@ -6,6 +6,7 @@
 
 import type { DamageCase } from "./case.ts";
 import { BLOCK_CASES } from "./cases_blocks.ts";
+import { CONNECTIVITY_CASES } from "./cases_connectivity.ts";
 import { DEBUGFS_CASES } from "./cases_debugfs.ts";
 import { DIRECTORY_CASES } from "./cases_directories.ts";
 import { INODE_CASES } from "./cases_inodes.ts";
@@ -18,6 +19,7 @@ export const CASES: readonly DamageCase[] = [
   ...INODE_CASES,
   ...BLOCK_CASES,
   ...DIRECTORY_CASES,
+  ...CONNECTIVITY_CASES,
   ...UNREADABLE_CASES,
   ...DEBUGFS_CASES,
 ];

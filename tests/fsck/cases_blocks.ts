@@ -5,6 +5,11 @@
  * @module
  */
 
+import {
+  XATTR_ENTRY,
+  XATTR_ENTRY_SIZE,
+  XATTR_HEADER_SIZE,
+} from "../../fs/xattr_entries.ts";
 import { type DamageCase, withFeatures, withLargeInodes } from "./case.ts";
 import type { Damage } from "./damage.ts";
 
@@ -239,6 +244,17 @@ const ATTRIBUTES: readonly DamageCase[] = [
       ),
   },
   {
+    code: "xattr.padding",
+    name: "there is something behind the value of an attribute",
+    on: withFeatures,
+    damage: (image) =>
+      image.edit(attributesOf(image, "/private"), (bytes) => {
+        const [at] = entriesOf(bytes).filter((at) => bytes[at + 8] % 4 !== 0);
+        const offset = XATTR_ENTRY.e_value_offs.get(bytes, at);
+        bytes[offset + XATTR_ENTRY.e_value_size.get(bytes, at)] = 1;
+      }),
+  },
+  {
     code: "xattr.reference_count",
     name: "a block of attributes counts one inode too many",
     on: withFeatures,
@@ -262,6 +278,14 @@ const ATTRIBUTES: readonly DamageCase[] = [
   },
   {
     code: "xattr.inode",
+    name: "an attribute in an inode has a hash, and not its own",
+    on: withLargeInodes,
+    hits: ["/xattr"],
+    damage: (image) =>
+      image.inodeBytes("/xattr", (bytes) => bytes[128 + 32 + 4 + 12] = 7),
+  },
+  {
+    code: "xattr.inode",
     name: "an attribute in an inode is longer than the inode",
     on: withLargeInodes,
     hits: ["/xattr"],
@@ -269,6 +293,16 @@ const ATTRIBUTES: readonly DamageCase[] = [
       image.inodeBytes("/xattr", (bytes) => bytes[128 + 32 + 4 + 9] = 0x40),
   },
 ];
+
+/** Where the entries of a block of attributes are. */
+function entriesOf(bytes: Uint8Array): number[] {
+  const places: number[] = [];
+  for (let at = XATTR_HEADER_SIZE; bytes[at] !== 0;) {
+    places.push(at);
+    at += XATTR_ENTRY_SIZE + (bytes[at] + 3 & ~3);
+  }
+  return places;
+}
 
 function attributesOf(image: Damage, file: string): number {
   return image.inodeField(file, "i_file_acl");

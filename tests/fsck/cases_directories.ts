@@ -5,8 +5,7 @@
  */
 
 import { DIRECTORY_ENTRY } from "../../fs/directory_entry.ts";
-import { type DamageCase, withFeatures, withoutIndex } from "./case.ts";
-import type { Damage } from "./damage.ts";
+import { type DamageCase, lost, withFeatures, withoutIndex } from "./case.ts";
 
 const REGULAR = 1;
 const DIRECTORY = 2;
@@ -276,111 +275,9 @@ const LINKS: readonly DamageCase[] = [
   },
 ];
 
-const CONNECTIVITY: readonly DamageCase[] = [
-  {
-    code: "connect.file",
-    name: "a file has no name",
-    hits: ["/direct", "/"],
-    moved: (image) => ({ [lost(image.number("/direct"))]: "/direct" }),
-    damage: (image) => image.unlink("/", "direct"),
-  },
-  {
-    code: "connect.file",
-    name: "a symbolic link has no name",
-    hits: ["/slow", "/"],
-    moved: (image) => ({ [lost(image.number("/slow"))]: "/slow" }),
-    damage: (image) => image.unlink("/", "slow"),
-  },
-  {
-    code: "connect.empty_file",
-    name: "an empty file has no name",
-    hits: ["/empty", "/"],
-    damage: (image) => image.unlink("/", "empty"),
-  },
-  {
-    code: "connect.directory",
-    name: "a directory has no name",
-    hits: ["/dir/sub", "/dir/sub/", "/dir"],
-    moved: (image) => ({
-      [`${lost(image.number("/dir/sub"))}/deep/file`]: "/dir/sub/deep/file",
-      [`${lost(image.number("/dir/sub"))}/deep`]: "/dir/sub/deep",
-    }),
-    damage: (image) => image.unlink("/dir", "sub"),
-  },
-  {
-    code: "connect.loop",
-    name: "directories form a loop that the root does not lead to",
-    hits: ["/dir/sub", "/dir/sub/", "/dir"],
-    damage: (image) => {
-      image.unlink("/dir", "sub");
-      image.setEntry(
-        image.entry("/dir/sub", ".."),
-        "inode",
-        image.number("/dir/sub/deep"),
-      );
-      image.link("/dir/sub/deep", "loop", image.number("/dir/sub"), DIRECTORY);
-    },
-  },
-  {
-    code: "connect.lost_found",
-    name: "lost+found is gone when it is needed",
-    hits: ["/direct", "/"],
-    damage: (image) => {
-      image.unlink("/", "lost+found");
-      image.unlink("/", "direct");
-    },
-  },
-  {
-    code: "connect.lost_found",
-    name: "lost+found is a file",
-    hits: ["/direct", "/", "/lost+found~", "/lost+found~/"],
-    damage: (image) => {
-      image.inode("/lost+found", "i_mode", 0o100644);
-      image.unlink("/", "direct");
-    },
-  },
-  {
-    code: "inode.root",
-    name: "the root is zeros",
-    hits: ["*"],
-    moved: topLevel,
-    damage: (image) => image.inodeBytes(2, (bytes) => bytes.fill(0)),
-  },
-  {
-    code: "inode.root",
-    name: "the root is a file",
-    hits: ["*"],
-    moved: topLevel,
-    damage: (image) => image.inode(2, "i_mode", 0o100644),
-  },
-  {
-    code: "directory.hole",
-    name: "the root has no blocks",
-    hits: ["*"],
-    moved: topLevel,
-    damage: (image) => {
-      image.setPointer(2, 0, 0);
-      image.inode(2, "i_size", 0);
-    },
-  },
-];
-
-/** Where a root that has lost its names leaves what was below it. */
-function topLevel(image: Damage): Record<string, string> {
-  return {
-    [lost(image.number("/direct"))]: "/direct",
-    [`${lost(image.number("/dir"))}/sub/deep/file`]: "/dir/sub/deep/file",
-  };
-}
-
-function lost(ino: number): string {
-  return `/lost+found/#${ino}`;
-}
-
 /** See the module. */
 export const DIRECTORY_CASES: readonly DamageCase[] = [
   ...ENTRIES,
   ...DOTS,
   ...LINKS,
-  ...CONNECTIVITY,
 ];

@@ -45,6 +45,11 @@ const INODE_FIELDS: readonly DamageCase[] = [
     damage: (image) => image.inode("/direct", "i_dtime", 1_600_000_000),
   },
   {
+    code: "inode.dtime",
+    name: "the list of bad blocks has an inode's number as time of deletion",
+    damage: (image) => image.inode(1, "i_dtime", 5),
+  },
+  {
     code: "inode.zero_links",
     name: "a removed inode has no time of deletion",
     damage: (image) => image.inode(image.freeInode, "i_mode", 0o100644),
