@@ -8,8 +8,8 @@
  *   to the next commit.
  * - Who asks while a commit is under way shares the next one with all others
  *   who do.
- * - If a commit fails, nothing of it is lost: it is part of the next one. Until
- *   one has succeeded, changes are refused.
+ * - If a commit fails, be it at one block, nothing of it is lost: it is part of
+ *   the next one. Until one has succeeded, changes are refused.
  * - What is dirty never exceeds what one commit can hold.
  *
  * On other devices everything is written down at once, and a device that once
@@ -80,7 +80,8 @@ export class Committer {
 
   /**
    * Resolves when every change so far is durable; rejects if it is not. A block
-   * that the device refuses makes this fail, and keeps no other from it.
+   * that the device refuses makes this fail, and keeps no other from it unless
+   * they are to take effect as a whole.
    */
   commit(): Promise<void> {
     // One that waits to begin stays the next, though none is under way now.
@@ -158,21 +159,16 @@ export class Committer {
   async #commit(): Promise<void> {
     const cache = this.#cache;
     const slices = new Slices();
-    let refused: { error: unknown } | null = null;
     cache.freeze();
     try {
+      // If a block is refused, the others are half of what operations did.
       while (!cache.writeFrozen(STEP_BYTES)) await slices.pauseIfLong();
-    } catch (error) {
-      refused = { error };
-    }
-    try {
       await this.#device.flush();
       this.#failure = null;
     } catch (error) {
       this.#failure = { error };
       throw error;
     }
-    if (refused) throw refused.error;
   }
 
   async #flush(): Promise<void> {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { BorrowedDevice } from "./borrowed.ts";
 import { BlockCache } from "./cache.ts";
 import { Committer } from "./committer.ts";
+import { FaultyDevice } from "./faulty.ts";
 import { MemoryDevice } from "./memory.ts";
 
 /** A device whose flush takes effect as a whole, after a number of steps. */
@@ -60,4 +61,33 @@ Deno.test("room is made while commits are asked for", async () => {
   await Promise.all([0, 1001, 2002, 3003].map(change));
   await committer.commit();
   assert.equal(cache.dirtyCount, 0);
+});
+
+Deno.test("a block that is refused is waited for by all others of its commit", async () => {
+  const memory = new MemoryDevice(1024, 64);
+  const faulty = new FaultyDevice(memory);
+  const device = new Atomic(faulty);
+  const cache = new BlockCache(device, 64 << 10);
+  const committer = new Committer(cache, device, { cacheBlocks: 64 });
+  const change = (value: number): void => {
+    cache.begin();
+    for (const block of [3, 30]) cache.modify(block).fill(value);
+    cache.commit();
+  };
+  change(1);
+  await committer.commit();
+  change(2);
+  faulty.rule = ({ kind, block }) =>
+    kind === "write" && block === 30 ? "EIO" : null;
+  await assert.rejects(committer.commit(), { code: "EIO" });
+  assert.equal(device.flushes, 1, "nothing has taken effect");
+  assert.ok(committer.failure);
+  faulty.rule = null;
+  await committer.commit();
+  assert.equal(committer.failure, null);
+  for (const block of [3, 30]) {
+    const bytes = new Uint8Array(1024);
+    memory.read(block, bytes);
+    assert.deepEqual(bytes, new Uint8Array(1024).fill(2));
+  }
 });

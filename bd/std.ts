@@ -21,6 +21,7 @@ import {
   statSync,
   writeSync,
 } from "node:fs";
+import { ERRNO_TEXT } from "../fs/errors.ts";
 import {
   type BlockDevice,
   checkRange,
@@ -120,6 +121,7 @@ export class HostFile implements ByteFile {
 
   /** Reads `into.length` bytes from byte `position` on, all of them. */
   readAt(position: number, into: Uint8Array): void {
+    this.#checkOpen("read");
     for (let done = 0; done < into.length;) {
       const count = this.#try("read", position + done, () =>
         readSync(
@@ -144,6 +146,7 @@ export class HostFile implements ByteFile {
     if (this.readOnly) {
       throw new DeviceError("EROFS", `Cannot write ${this.path}: read-only`);
     }
+    this.#checkOpen("write");
     for (let done = 0; done < from.length;) {
       done += this.#try("write", position + done, () =>
         writeSync(
@@ -157,8 +160,9 @@ export class HostFile implements ByteFile {
   }
 
   /** Resolves when everything written is on stable storage. */
-  sync(): Promise<void> {
-    return new Promise((resolve, reject) => {
+  async sync(): Promise<void> {
+    this.#checkOpen("sync");
+    await new Promise<void>((resolve, reject) => {
       fsync(this.#descriptor, (error) => {
         if (error) reject(this.#deviceError("sync", 0, error));
         else resolve();
@@ -172,6 +176,12 @@ export class HostFile implements ByteFile {
     this.#open = false;
     closeSync(this.#descriptor);
     releaseLock(this.#lock);
+  }
+
+  /** The number of a closed descriptor may be another file's by now. */
+  #checkOpen(action: string): void {
+    if (this.#open) return;
+    throw new DeviceError("EBADF", `Cannot ${action} ${this.path}: closed`);
   }
 
   #try(action: string, position: number, call: () => number): number {
@@ -189,9 +199,12 @@ export class HostFile implements ByteFile {
     const host = codeOf(error);
     const known: DeviceErrorCode[] = ["ENOSPC", "EROFS", "EBADF"];
     const code = known.find((code) => code === host) ?? "EIO";
+    const reason = Object.hasOwn(ERRNO_TEXT, host)
+      ? ERRNO_TEXT[host as keyof typeof ERRNO_TEXT]
+      : host;
     return new DeviceError(
       code,
-      `Cannot ${action} ${this.path} at byte ${position}: ${host}`,
+      `Cannot ${action} ${this.path} at byte ${position}: ${reason}`,
       { cause: error },
     );
   }

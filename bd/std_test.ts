@@ -166,3 +166,19 @@ Deno.test("closing twice is closing once", async () => {
     assert.throws(() => HostFile.open(`${path}.absent`), Deno.errors.NotFound);
   });
 });
+
+Deno.test("a closed file does not reach the one that has its number now", async () => {
+  await withPath(async (path) => {
+    const file = HostFile.open(path, { create: 4096 });
+    file.close();
+    const other = HostFile.open(`${path}.other`, { create: 4096 });
+    refuses(() => file.writeAt(0, new Uint8Array(512).fill(1)), "EBADF");
+    refuses(() => file.readAt(0, new Uint8Array(512)), "EBADF");
+    await assert.rejects(file.sync(), { code: "EBADF" });
+    other.close();
+    assert.deepEqual(
+      await Deno.readFile(`${path}.other`),
+      new Uint8Array(4096),
+    );
+  });
+});

@@ -95,11 +95,12 @@ export async function endWriting(volume: Volume, state: number): Promise<void> {
   finishAll(volume);
   // What is marked clean must be whole first, and nothing left to do.
   await volume.flush();
-  if (!isWhole || unfinished.size > 0) return;
-  volume.transact(() => {
-    volume.setSuperblock(s_state, state);
-    volume.setSuperblock(SUPERBLOCK.s_wtime, volume.now().sec);
-  });
-  await volume.flush();
+  if (isWhole && unfinished.size === 0) {
+    volume.transact(() => {
+      volume.setSuperblock(s_state, state);
+      volume.setSuperblock(SUPERBLOCK.s_wtime, volume.now().sec);
+    });
+    await volume.flush();
+  }
   await volume.settle();
 }

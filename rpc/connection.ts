@@ -89,10 +89,11 @@ export class Connection {
   readonly #splitter: FrameSplitter;
   readonly #writer = new FrameWriter(NO_BUFFER);
   readonly #late = new Set<Promise<void>>();
-  readonly #cutOff = Promise.withResolvers<void>();
   #own: Uint8Array = new Uint8Array(RECEIVE_SIZE_FIRST);
   #large: LargeBuffers | null = null;
   #writing: Promise<void> | null = null;
+  /** Ends the waiting of whoever is in {@link Connection.#until}. */
+  #cutOff: (() => void) | null = null;
   #reading = false;
   #ending = false;
   #closed = false;
@@ -119,7 +120,7 @@ export class Connection {
   async run(): Promise<void> {
     try {
       while (await this.#receive() && await this.#serveBatch());
-      await Promise.race([Promise.all(this.#late), this.#cutOff.promise]);
+      await this.#until(Promise.all(this.#late));
     } catch {
       // The peer has gone, or was cut off: there is nobody left to tell.
     } finally {
@@ -141,7 +142,7 @@ export class Connection {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#cutOff.resolve();
+    this.#cutOff?.();
     this.#transport.close();
   }
 
@@ -303,7 +304,21 @@ export class Connection {
     await this.#flush();
     // The time this takes is not the peer's fault.
     this.#readDeadline = Infinity;
-    await Promise.race([room, this.#cutOff.promise]);
+    await this.#until(room);
+  }
+
+  /**
+   * Resolves when `event` does, which never rejects, or the connection is cut
+   * off. A race with a promise of the latter would leave something behind in it
+   * each time, for as long as the connection lasts.
+   */
+  async #until(event: Promise<unknown>): Promise<void> {
+    if (this.#closed) return;
+    await new Promise<void>((resolve) => {
+      this.#cutOff = resolve;
+      event.then(() => resolve());
+    });
+    this.#cutOff = null;
   }
 
   /** Finds a buffer with room for a reply of `size` bytes. */
@@ -340,7 +355,7 @@ export class Connection {
     }).catch(() => this.close()).finally(() => this.#late.delete(sent));
     this.#late.add(sent);
     if (this.#late.size >= this.#options.maxLate) {
-      await Promise.race([...this.#late, this.#cutOff.promise]);
+      await this.#until(Promise.race(this.#late));
     }
   }
 

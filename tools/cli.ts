@@ -130,6 +130,12 @@ export function list(
 /** Reads any text. */
 export const text: (value: string) => string = (value) => value;
 
+/** Takes a path, which is not empty. */
+export function path(value: string): string {
+  if (value !== "") return value;
+  throw new RangeError("the path is empty");
+}
+
 /** Reads a size, see {@link parseSize}. */
 export const size: (text: string) => number = parseSize;
 
@@ -241,7 +247,7 @@ function checkOperands(command: Command, operands: string[]): void {
   if (operands.length > (command.most ?? Infinity)) {
     throw new UsageError(
       `Unexpected operand '${operands[command.most!]}'; ` +
-        `usage: nextfs ${command.name} ${command.operands}`,
+        `usage: nextfs ${command.name} ${command.operands}`.trimEnd(),
     );
   }
 }

@@ -44,13 +44,25 @@ export async function commitAtIntervals(
   // What is read-only from the start has nothing to commit. It may become so
   // later, by a commit that fails, and then another one is its way out.
   if (filesystem.readOnly) return await ended;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const pause = (): Promise<true> =>
+  let isEnded = false;
+  let endPause = (): void => {};
+  // A race with it would leave something behind in it at each interval.
+  const end = ended.then(() => {
+    isEnded = true;
+    endPause();
+  });
+  const pause = (): Promise<void> =>
     new Promise((resolve) => {
-      timer = setTimeout(() => resolve(true), interval * 1000);
+      const timer = setTimeout(resolve, interval * 1000);
+      endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
     });
   let failure = "";
-  while (await Promise.race([ended, pause()])) {
+  while (!isEnded) {
+    await pause();
+    if (isEnded) break;
     try {
       await filesystem.sync();
       if (failure) log("Changes are durable again: the host stores them");
@@ -63,5 +75,5 @@ export async function commitAtIntervals(
       failure = kind;
     }
   }
-  clearTimeout(timer);
+  await end;
 }

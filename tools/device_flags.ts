@@ -8,7 +8,7 @@ import {
   type DeviceSpec,
   parseDeviceSpec,
 } from "../bd/original/device_spec.ts";
-import { integer, option, setting, size, text, type Values } from "./cli.ts";
+import { integer, option, path, setting, size, type Values } from "./cli.ts";
 import { journalSize } from "./journal_size.ts";
 import { ANCHOR, UNLOCK } from "./unlock.ts";
 
@@ -42,7 +42,7 @@ export const DEVICE_FLAGS = {
   "root-file": option(
     "PATH",
     "Keep the trusted state of IMAGE in this file",
-    text,
+    path,
   ),
   "tree-cache": setting(
     "SIZE",

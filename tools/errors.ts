@@ -112,6 +112,10 @@ export function errorText(error: unknown): string {
   if (error instanceof RollbackError && error.isAcceptable) {
     return `${error.message} (${ACCEPT_ROLLBACK} takes it as it is)`;
   }
+  // The runtime advises to give the program every permission.
+  if (error instanceof Deno.errors.NotCapable) {
+    return error.message.replace(/, run again with .*/s, ", and has it not");
+  }
   const code = errnoOf(error);
   if (code && /\(os error \d+\)|^E[A-Z]+: /.test(error.message)) {
     return (ERRNO_TEXT as Record<string, string>)[code] ?? error.message;

@@ -16,6 +16,7 @@ import {
   command,
   defaults,
   option,
+  path,
   setting,
   size,
   text,
@@ -68,7 +69,7 @@ const flags = {
     "PATH",
     "Keep the anchor there, on other storage; none: have none (default: " +
       "beside the image)",
-    text,
+    path,
   ),
   "journal-size": option(
     "SIZE",

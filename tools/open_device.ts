@@ -36,7 +36,13 @@ import {
   probeBlockSize,
 } from "../fs/mod.ts";
 import { type DeviceValues, IMAGE_FLAGS } from "./device_flags.ts";
-import { errnoOf, NoVolumeError, PathError, UsageError } from "./errors.ts";
+import {
+  errnoOf,
+  errorText,
+  NoVolumeError,
+  PathError,
+  UsageError,
+} from "./errors.ts";
 import { readSecret as readOriginalSecret } from "./secret.ts";
 import { isSecretNamed, readSecret, secretName } from "./unlock.ts";
 
@@ -78,7 +84,30 @@ export async function openDevice(
   values: DeviceValues,
   options: OpenDeviceOptions,
 ): Promise<OpenedDevice> {
-  if (!isDirectory(path)) return await openImage(path, values, options);
+  try {
+    return isDirectory(path)
+      ? await openOurs(path, values, options)
+      : await openImage(path, values, options);
+  } catch (error) {
+    throw options.readOnly ? error : withAdvice(path, error);
+  }
+}
+
+/** What a journal has is brought to its place first, which takes room. */
+function withAdvice(path: string, error: unknown): unknown {
+  if (errnoOf(error) !== "ENOSPC") return error;
+  return new PathError(
+    path,
+    `${errorText(error)}: make room there; nothing is lost, and to open it ` +
+      "read-only needs none",
+  );
+}
+
+async function openOurs(
+  path: string,
+  values: DeviceValues,
+  options: OpenDeviceOptions,
+): Promise<OpenedDevice> {
   for (const flag of IMAGE_FLAGS) {
     if (values[flag] === undefined) continue;
     throw new UsageError(

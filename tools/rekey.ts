@@ -27,6 +27,8 @@ export const rekey: Command = command({
     "same command goes on with it. To give it up, remove VOLUME/rekey.",
     "The passphrase or key file stays what it is; other key slots cannot be " +
     "carried over, since what opens them is not known.",
+    "A volume that has its anchor apart cannot be rekeyed: the anchor would " +
+    "have to be replaced at the same moment. Make a new volume, and copy.",
     ...UNLOCK_NOTES,
   ],
   example: "nextfs rekey --keyfile vault.key vault",

@@ -13,9 +13,9 @@ import {
   endpoint,
   list,
   option,
+  path,
   setting,
   size,
-  text,
   toggle,
   type Values,
 } from "./cli.ts";
@@ -58,7 +58,7 @@ const flags = {
   ),
   ...TLS_SERVER_FLAGS,
   insecure: toggle("Listen where other machines connect, unencrypted"),
-  "log-file": option("PATH", "Append messages to this file", text, "l"),
+  "log-file": option("PATH", "Append messages to this file", path, "l"),
   verbose: toggle("Log connections, too", "v"),
   detach: toggle("Go on in the background once it listens", "d"),
 };
@@ -198,8 +198,21 @@ async function serveUntilSignal(
     try {
       await server.stop();
     } finally {
-      await filesystem.close();
+      await close(filesystem, log);
     }
+  }
+}
+
+/** Closes it; says what it means if that fails, since the reason does not. */
+async function close(filesystem: Filesystem, log: Log): Promise<void> {
+  try {
+    await filesystem.close();
+  } catch (error) {
+    log.line(
+      "It could not be ended in good order: changes that no sync has " +
+        "confirmed may be lost",
+    );
+    throw error;
   }
 }
 

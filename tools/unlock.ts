@@ -13,7 +13,15 @@ import {
   type Secret,
   usualScrypt,
 } from "../bd/volume/mod.ts";
-import { type Flag, integer, list, option, text, type Values } from "./cli.ts";
+import {
+  type Flag,
+  integer,
+  list,
+  option,
+  path,
+  text,
+  type Values,
+} from "./cli.ts";
 import { errorText, UsageError } from "./errors.ts";
 import { PASSPHRASE_BYTES_MAX, promptSecret } from "./prompt.ts";
 import { readBounded, withoutNewline } from "./read_bounded.ts";
@@ -28,11 +36,11 @@ const STDIN = "-";
 
 /** The flags of commands that open a volume. */
 export const UNLOCK = {
-  keyfile: option("PATH", "File whose bytes open the volume", text),
+  keyfile: option("PATH", "File whose bytes open the volume", path),
   passfile: option(
     "PATH",
     "File that holds the passphrase; - is the standard input",
-    text,
+    path,
   ),
   extpass: list(
     "WORD",
@@ -46,14 +54,14 @@ export const ANCHOR: { anchor: Flag<string | undefined> } = {
   anchor: option(
     "PATH",
     "The anchor of a volume that has it apart from its other files",
-    text,
+    path,
   ),
 };
 
 /** The flags of commands that set another passphrase or key file. */
 export const NEW_SECRET = {
-  "new-keyfile": option("PATH", "The same, for what is new", text),
-  "new-passfile": option("PATH", "The same, for what is new", text),
+  "new-keyfile": option("PATH", "The same, for what is new", path),
+  "new-passfile": option("PATH", "The same, for what is new", path),
   "new-extpass": list("WORD", "The same, for what is new", text),
 };
 

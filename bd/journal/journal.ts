@@ -40,8 +40,9 @@
  * ## At the start
  *
  * See `recover.ts`. What was recovered is in memory, like what is committed.
- * Checkpoint and anchor are stored once more, in the same place: a process that
- * was killed may have left them where they can be read, and not be durable. A
+ * Its last record, checkpoint and anchor are stored once more, in the same
+ * place: a process that was killed may have left them where they can be read,
+ * and not be durable, even though they are synced again. A
  * journal that is opened for writing goes through 4 and 5 at once, with a new
  * epoch: what was discarded can never follow the checkpoint again.
  *
@@ -148,15 +149,12 @@ export class Journal {
   #nextCheckpoint: Promise<void> | null = null;
   #open = true;
 
-  private constructor(files: JournalFiles, options: JournalOptions) {
-    const { format, identity, anchor, acceptRollback } = options;
+  private constructor(
+    files: JournalFiles,
+    found: Recovery,
+    { format, identity, anchor }: JournalOptions,
+  ) {
     const { blockSize, nodeBytes } = format;
-    const found = options.recovered ?? recover(files.journal, {
-      format,
-      identity,
-      anchored: anchor?.state ?? null,
-      accept: acceptRollback,
-    });
     this.#files = files;
     this.#format = format;
     this.#anchor = anchor;
@@ -184,11 +182,18 @@ export class Journal {
     files: JournalFiles,
     options: JournalOptions,
   ): Promise<Journal> {
-    const journal = new Journal(files, options);
+    const { format, identity, anchor, acceptRollback } = options;
+    const found = options.recovered ?? recover(files.journal, {
+      format,
+      identity,
+      anchored: anchor?.state ?? null,
+      accept: acceptRollback,
+    });
+    const journal = new Journal(files, found, options);
     options.check?.(journal.state);
     if (files.journal.readOnly) return journal;
-    await journal.#affirm();
-    if (options.acceptRollback !== undefined) await journal.#goOnFromHere();
+    await journal.#affirm(found);
+    if (acceptRollback !== undefined) await journal.#goOnFromHere();
     await journal.#restart();
     return journal;
   }
@@ -246,11 +251,14 @@ export class Journal {
   }
 
   /**
-   * Stores checkpoint and anchor once more, as they are. They can be read, but
-   * a process that was killed may have written them without a sync, or with
-   * one that failed: what is done next must not become durable before them.
+   * Stores the last record, checkpoint and anchor once more, as they are. They
+   * can be read, but a process that was killed may have written them without a
+   * sync, or with one that failed, which the next one does not make up for:
+   * what is done next must not become durable before them. Earlier records
+   * are: none is begun while the one before it is not.
    */
-  async #affirm(): Promise<void> {
+  async #affirm({ lastPosition, position }: Recovery): Promise<void> {
+    this.#ring.rewrite(lastPosition, position);
     await this.#checkpoint.affirm();
     const anchor = this.#anchor;
     await anchor?.store(anchor.state, anchor.state);

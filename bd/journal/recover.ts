@@ -59,6 +59,8 @@ export interface Recovery {
   readonly state: VolumeState;
   /** Contents of the records from the checkpoint to the state, in order. */
   readonly contents: readonly Contents[];
+  /** Where the last of these records begins; where it ends if there is none. */
+  readonly lastPosition: number;
   /** Where the last of these records ends in the ring. */
   readonly position: number;
 }
@@ -122,7 +124,8 @@ export function recoveryAt(
 ): Recovery {
   const { state, position } = links[index];
   const contents = links.slice(1, index + 1).map((link) => link.contents!);
-  return { checkpoint, state, contents, position };
+  const lastPosition = links[Math.max(0, index - 1)].position;
+  return { checkpoint, state, contents, lastPosition, position };
 }
 
 /**

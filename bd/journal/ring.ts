@@ -9,6 +9,8 @@ import type { ByteFile } from "../byte_file.ts";
 
 /** Positions and sizes in the ring are multiples of this many bytes. */
 export const RING_UNIT = 512;
+/** Bytes that are written once more in one piece. */
+const PIECE_BYTES = 1 << 20;
 
 /** A part of a file that is written round and round. */
 export class Ring {
@@ -43,5 +45,18 @@ export class Ring {
     this.#file.writeAt(this.#start + position, from.subarray(0, first));
     if (first === from.length) return;
     this.#file.writeAt(this.#start, from.subarray(first));
+  }
+
+  /** Writes once more what is there from `position` on up to `end`. */
+  rewrite(position: number, end: number): void {
+    let left = (end - position + this.size) % this.size;
+    const bytes = new Uint8Array(Math.min(left, PIECE_BYTES));
+    while (left > 0) {
+      const piece = bytes.subarray(0, Math.min(left, bytes.length));
+      this.read(position, piece);
+      this.write(position, piece);
+      position = this.advance(position, piece.length);
+      left -= piece.length;
+    }
   }
 }

@@ -304,7 +304,12 @@ function openLeft(path: string, readOnly: boolean): HostFile | null {
     return HostFile.open(path, { readOnly, noLink: true });
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
-    if (error instanceof DeviceError) throw error;
+    if (error instanceof DeviceError && error.code === "EINVAL") {
+      throw new IntegrityError(
+        0,
+        `Cannot open ${path}: not a regular file: move it out of the way`,
+      );
+    }
     throw hostError(path, error);
   }
 }

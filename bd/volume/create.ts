@@ -83,27 +83,46 @@ export async function createVolume(
   options: CreateVolumeOptions,
 ): Promise<void> {
   const place = withoutSlash(path);
-  const partial = `${place}.partial-${Deno.pid}`;
   try {
     checkPlace(place);
     const { anchorPath } = options;
     if (anchorPath !== undefined) checkAnchorPath(anchorPath, place);
-    Deno.mkdirSync(partial, { mode: 0o700 });
+    const partial = makePartial(place);
+    let isMade = false;
     try {
       await makeVolume(partial, options);
+      isMade = true;
       syncDirectory(partial);
       // It fails if something has come to this place meanwhile.
       Deno.renameSync(partial, place);
       syncDirectory(`${place}/..`);
     } catch (error) {
       removeTree(partial);
-      if (options.anchorPath) removeTree(options.anchorPath);
+      // Before that, what is there has come meanwhile, and is not this one's.
+      if (isMade && anchorPath !== undefined) removeTree(anchorPath);
       throw error;
     }
   } catch (error) {
     throw hostError(place, error, { action: "make" });
   } finally {
     options.secret?.bytes.fill(0);
+  }
+}
+
+/**
+ * Makes an empty directory for the volume that is to be at `place`. What a
+ * process of the same number has left there, which was killed, is not in the
+ * way: in a container, all of them may have it.
+ */
+function makePartial(place: string): string {
+  for (let i = 0;; i++) {
+    const partial = `${place}.partial-${Deno.pid}${i > 0 ? `-${i}` : ""}`;
+    try {
+      Deno.mkdirSync(partial, { mode: 0o700 });
+      return partial;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    }
   }
 }
 

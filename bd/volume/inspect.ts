@@ -108,7 +108,7 @@ async function inspectState(
   anchorPath: string | undefined,
 ): Promise<VolumeState | null> {
   const file = anchorPlace(descriptor) === "apart"
-    ? anchorPath
+    ? anchorPath && targetOf(anchorPath)
     : place(path, "anchor");
   const bytes = file !== undefined && exists(file)
     ? readSmallFile(file, ANCHOR_BYTES)
@@ -150,6 +150,11 @@ function stateOfJournal(
   }
 }
 
+/** Where links of the user's own lead; the same path if nothing is there. */
+function targetOf(path: string): string {
+  return exists(path) ? Deno.realPathSync(path) : path;
+}
+
 /** Where a file is, even while those of a new master key are being moved. */
 function place(path: string, file: VolumeFile): string {
   const name = VOLUME_FILES[file];
@@ -163,13 +168,18 @@ function sizesOf(path: string, descriptor: Descriptor): VolumeInfo["files"] {
   if (anchorPlace(descriptor) === "beside") names.push("anchor");
   if (descriptor.journalSize !== undefined) names.push("journal");
   return Object.fromEntries(
-    names.map((name) => [name, fileSizes(place(path, name))]),
+    names.map((name) => [name, fileSizes(name, place(path, name))]),
   );
 }
 
-function fileSizes(path: string): FileSizes | null {
+function fileSizes(name: VolumeFile, path: string): FileSizes | null {
   try {
-    const { size, blocks } = Deno.statSync(path);
+    const { size, blocks, isFile } = Deno.lstatSync(path);
+    if (!isFile) {
+      throw new VolumeIntegrityError(
+        `its ${VOLUME_FILES[name]} is not a regular file`,
+      );
+    }
     return { size, stored: blocks === null ? size : blocks * 512 };
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;

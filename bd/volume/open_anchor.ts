@@ -128,23 +128,29 @@ function acceptedState(
   }
 }
 
-/** Makes an anchor file at `path`; its names are durable, too. */
+/**
+ * Makes an anchor file at `path`; its names are durable, too. It takes all of
+ * its room at once, so that no disk is too full for it later. If that fails,
+ * nothing is left there.
+ */
 export async function makeAnchor(
   path: string,
   key: Uint8Array,
   state: VolumeState,
 ): Promise<FileAnchor> {
-  const file = HostFile.open(path, {
-    create: ANCHOR_BYTES,
-    noLink: true,
-    mode: FILE_MODE,
-  });
+  // What has come there meanwhile is another volume's.
+  Deno.openSync(path, { write: true, createNew: true, mode: FILE_MODE })
+    .close();
+  const file = HostFile.open(path, { create: ANCHOR_BYTES, noLink: true });
   try {
+    file.writeAt(0, new Uint8Array(ANCHOR_BYTES));
     const anchor = await FileAnchor.create(file, key, state);
     syncDirectory(path.replace(/[^/]*$/, "") || ".");
     return anchor;
   } catch (error) {
     file.close();
+    // What it holds is no anchor, and would be in the way of another one.
+    Deno.removeSync(path);
     throw error;
   }
 }

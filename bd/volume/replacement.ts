@@ -51,6 +51,8 @@ export function finishReplacement(volume: string): void {
     );
   }
   try {
+    // That it is committed may be seen, and not be durable, after a kill.
+    syncDirectory(volume);
     for (const name of MOVED) {
       if (!exists(`${committed}/${name}`)) continue;
       Deno.renameSync(`${committed}/${name}`, `${volume}/${name}`);

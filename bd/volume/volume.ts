@@ -9,6 +9,7 @@ import { type BlockDevice, IntegrityError } from "../block_device.ts";
 import { type Secret, WrongKeyError } from "../keys/key_slot.ts";
 import { RollbackError } from "../journal/errors.ts";
 import { JournaledDevice } from "../journal/journaled_device.ts";
+import type { VolumeState } from "../journal/state.ts";
 import type { VerityDevice } from "../verity.ts";
 import {
   assemble,
@@ -25,6 +26,7 @@ import {
 } from "./descriptor.ts";
 import { VolumeDirectory } from "./directory.ts";
 import { AnchorOptionError, VolumeIntegrityError } from "./errors.ts";
+import { syncDirectory } from "./files.ts";
 import type { StateChanges, StateKeeper } from "./keeper.ts";
 import { unlock, type Unlocked } from "./unlock.ts";
 
@@ -157,6 +159,9 @@ export async function openUnlocked(
     if (keeper && hasKey(descriptor) && !options.readOnly) {
       // A journal has an epoch of its own, which every commit passes on.
       const epoch = crypto.getRandomValues(new Uint8Array(16));
+      // That a descriptor was replaced may be seen, and not be durable, after a
+      // kill; from now on the one before is refused.
+      if (isChanging(keeper.state)) syncDirectory(directory.path);
       await settle(keeper, descriptor, journal ? {} : { epoch });
     }
     return new OpenedVolume(directory, descriptor, layers);
@@ -176,7 +181,7 @@ export async function settle(
   descriptor: KeyedDescriptor,
   changes: StateChanges = {},
 ): Promise<void> {
-  const wasOpen = keeper.state.nextDescriptor.some((byte) => byte !== 0);
+  const wasOpen = isChanging(keeper.state);
   if (!wasOpen && Object.keys(changes).length === 0) return;
   const settled = {
     descriptor: descriptorDigest(descriptor),
@@ -184,6 +189,11 @@ export async function settle(
   };
   await keeper.commit({ ...changes, ...settled });
   if (wasOpen) await keeper.commit(settled);
+}
+
+/** Whether another descriptor is about to replace the present one. */
+function isChanging({ nextDescriptor }: VolumeState): boolean {
+  return nextDescriptor.some((byte) => byte !== 0);
 }
 
 /** The same error, saying which volume it is about. */

@@ -177,6 +177,20 @@ Deno.test("an anchor that is lost is made again, if that is agreed to", () =>
     assert.equal((await Deno.readFile(place))[0], 7);
   }));
 
+Deno.test("info follows a link to an anchor, and refuses what is no file", () =>
+  withPlace(async ({ dir, path, key }) => {
+    await ok(["init", "-s", "8M", ...key, "--anchor", `${dir}/anchor`, path]);
+    await Deno.symlink("anchor", `${dir}/link`);
+    const args = ["info", "--anchor", `${dir}/link`, ...key, path];
+    assert.match(await ok(args), /^Verified: +yes/m);
+    for (const make of ["mkfifo", "mkdir"]) {
+      await Deno.remove(`${path}/journal`);
+      await must(make, `${path}/journal`);
+      await fails(args, 13, /its journal is not a regular file$/m);
+      await fails(["info", path], 13, /its journal is not a regular file$/m);
+    }
+  }));
+
 Deno.test("a volume without an anchor says so, and knows its generation", () =>
   withPlace(async ({ path, key }) => {
     await ok(["init", "-s", "8M", "--anchor", "none", ...key, path]);
@@ -225,6 +239,7 @@ Deno.test("what makes no sense of an anchor or a journal is refused", () =>
     }
     await ok(["init", ...size, ...key, path]);
     const other = /its anchor is beside it, but --anchor gives another one/;
+    await fails(["serve", "--anchor", "", ...key, path], 2, /path is empty$/m);
     const given = ["--anchor", `${dir}/key`];
     await fails(["serve", ...given, ...key, path], 13, other);
     await fails(["info", ...given, ...key, path], 13, other);

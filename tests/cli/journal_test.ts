@@ -69,6 +69,17 @@ for (const kind of IMAGES) {
     }));
 }
 
+Deno.test("what is no file in the place of a journal is refused", () =>
+  withTempDir(async (dir) => {
+    const image = `${dir}/x.img`;
+    await ok(["makefs", "-s", "8M", image]);
+    await Deno.mkdir(`${image}.journal`);
+    for (const flags of [[], [ON]]) {
+      const said = await fails(["serve", ...flags, image], 13);
+      assert.match(said, /journal: not a regular file: move it out of the way/);
+    }
+  }));
+
 /** Asserts that nothing opens it without its journal, or replaces its tree. */
 async function refusedWithout(made: MadeDevice): Promise<void> {
   const { path } = made;

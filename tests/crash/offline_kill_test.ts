@@ -185,3 +185,28 @@ Deno.test("init may be killed at any moment", () =>
     }
     console.log(`init: ${2 * KILLS} kills, ${hits} before it was done`);
   }));
+
+Deno.test("what a killed init of the same process number left is not in the way", () =>
+  withTempDir(async (dir) => {
+    const path = `${dir}/v`;
+    const left = [`v.partial-${Deno.pid}`, `v.partial-${Deno.pid}-1`];
+    for (const name of left) Deno.mkdirSync(`${dir}/${name}`);
+    await newVolume(path, "vericrypt");
+    await withVolume(path, () => {});
+    assert.deepEqual(names(dir), ["v", ...left]);
+  }));
+
+Deno.test("an anchor that comes to its place while a volume is made is left alone", () =>
+  withTempDir(async (dir) => {
+    const anchorPath = `${dir}/anchor`;
+    const options = { anchor: "apart", anchorPath } as const;
+    const making = newVolume(`${dir}/v`, "verity", {
+      ...options,
+      fill: async () => {
+        await newVolume(`${dir}/first`, "verity", options);
+      },
+    });
+    await assert.rejects(making, /exists/);
+    assert.deepEqual(names(dir), ["anchor", "first"]);
+    await withVolume(`${dir}/first`, () => {}, { anchorPath });
+  }));
