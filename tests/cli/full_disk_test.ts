@@ -7,9 +7,8 @@ import assert from "node:assert/strict";
 import { must, testWith, withMount, withTempDir } from "../support/tools.ts";
 import { nextfs, ok, type Serving, startServer } from "./program.ts";
 
-/** Bytes of a file that is put; random bytes come in no larger pieces. */
-const FILE_BYTES = 1 << 16;
-const MEGABYTE = new Uint8Array(1 << 20).fill(1);
+/** What is put again and again, and what is put aside. */
+const BYTES = new Uint8Array(400_000).map((_, i) => i % 251);
 
 /** Mounts a disk of `size`; `dir` is a directory elsewhere. */
 function withDisk(
@@ -44,56 +43,78 @@ async function putUntilFull(
   }
 }
 
-async function assertThere(
-  server: Serving,
-  names: string[],
-  bytes: Uint8Array,
-): Promise<void> {
+async function assertThere(server: Serving, names: string[]): Promise<void> {
   for (const name of names) {
-    assert.deepEqual((await server.client("cat", name)).bytes, bytes, name);
+    assert.deepEqual((await server.client("cat", name)).bytes, BYTES, name);
   }
+}
+
+/** Serves while `visit` runs; returns the server's exit code. */
+async function serving(
+  args: string[],
+  visit: (server: Serving) => Promise<void>,
+): Promise<number> {
+  const server = await startServer(args);
+  try {
+    await visit(server);
+  } catch (error) {
+    // The disk is in use for as long as it runs.
+    await server.stop("SIGKILL");
+    throw error;
+  }
+  return (await server.stop()).code;
+}
+
+/** Takes all that is left of a disk. */
+function fill(disk: string): void {
+  const kilobyte = new Uint8Array(1024).fill(1);
+  using file = Deno.openSync(`${disk}/rest`, { create: true, append: true });
+  assert.throws(() => {
+    for (;;) file.writeSync(kilobyte);
+  }, /No space left/);
 }
 
 await testWith(
   ["loop mounts"],
   "a full disk under a server takes nothing that was acknowledged",
   () =>
-    withDisk("6M", async ({ dir, disk }) => {
+    withDisk("8M", async ({ dir, disk }) => {
       const [file, log, volume] = [`${dir}/file`, `${dir}/log`, `${disk}/v`];
-      const bytes = crypto.getRandomValues(new Uint8Array(FILE_BYTES));
-      await Deno.writeFile(file, bytes);
-      for (const name of ["spare1", "spare2"]) {
-        await Deno.writeFile(`${disk}/${name}`, MEGABYTE);
-      }
+      await Deno.writeFile(file, BYTES);
+      // More than a journal may hold that is not in its place yet.
+      const spare = new Uint8Array(2 << 20).fill(1);
+      await Deno.writeFile(`${disk}/spare1`, spare);
+      await Deno.writeFile(`${disk}/spare2`, spare);
       const init = ["init", "--device", "std", "--journal-size", "1M"];
       await ok([...init, "-s", "32M", volume]);
       const place = ["--listen", `unix:${dir}/socket`, volume];
-      const server = await startServer(["--log-file", log, ...place]);
-      const names = await putUntilFull(server, file, "a");
-      assert.ok(names.length > 0);
-      await assertThere(server, names, bytes);
-      const refused = await server.client("mkdir", "/no");
-      assert.match(refused.stderr, /read-only until one succeeds \(sync\)$/m);
-      // When there is room, it goes on without being started again.
-      await Deno.remove(`${disk}/spare1`);
-      await server.ok("sync");
-      names.push(...await putUntilFull(server, file, "b"));
-      assert.equal((await server.stop()).code, 1);
+      const names: string[] = [];
+      const code = await serving(["--log-file", log, ...place], async (one) => {
+        names.push(...await putUntilFull(one, file, "a"));
+        assert.ok(names.length > 0);
+        await assertThere(one, names);
+        const refused = await one.client("mkdir", "/no");
+        assert.match(refused.stderr, /read-only until one succeeds \(sync\)$/m);
+        // When there is room, it goes on without being started again.
+        await Deno.remove(`${disk}/spare1`);
+        await one.ok("sync");
+        names.push(...await putUntilFull(one, file, "b"));
+      });
+      assert.equal(code, 1);
       const told = await Deno.readTextFile(log);
       assert.match(told, /changes that no sync has confirmed may be lost$/m);
-      assert.match(told, /Cannot write .* at byte \d+: No space left on dev/);
       // What is not in its place yet needs room only for writing.
-      const writing = await nextfs(["serve", ...place]);
-      assert.equal(writing.code, 1);
-      assert.match(writing.stderr, /: make room there; nothing is lost, and/);
+      const writing = await nextfs(["fsck", "-p", volume]);
+      assert.equal(writing.code, 8);
+      assert.match(
+        writing.stderr,
+        /: No space left on device: make room there; nothing is lost, and/,
+      );
       await ok(["fsck", "-n", volume]);
-      const reading = await startServer(["--read-only", ...place]);
-      await assertThere(reading, names, bytes);
-      await reading.stop();
+      const look = (one: Serving): Promise<void> => assertThere(one, names);
+      assert.equal(await serving(["--read-only", ...place], look), 0);
       await Deno.remove(`${disk}/spare2`);
-      const again = await startServer(place);
-      await assertThere(again, names, bytes);
-      assert.equal((await again.stop()).code, 0);
+      assert.equal(await serving(place, look), 0);
       await ok(["fsck", "-n", volume]);
     }),
 );
@@ -103,39 +124,36 @@ await testWith(
   "an anchor takes its room at once, and leaves nothing where there is none",
   () =>
     withDisk("1M", async ({ dir, disk }) => {
-      const [key, rest] = [`${dir}/key`, `${disk}/rest`];
+      const key = `${dir}/key`;
       await Deno.writeFile(key, crypto.getRandomValues(new Uint8Array(32)));
       const anchor = `${disk}/anchor`;
       const args = ["--keyfile", key, "--anchor", anchor, `${dir}/v`];
-      const fill = (): Promise<void> =>
-        assert.rejects(
-          Deno.writeFile(rest, MEGABYTE, { append: true }),
-          /No space left/,
-        );
-      await fill();
+      fill(disk);
       const failed = await nextfs(["init", "-s", "8M", ...args]);
       assert.match(failed.stderr, /anchor at byte \d+: No space left on dev/);
       await assert.rejects(Deno.stat(anchor), Deno.errors.NotFound);
-      await Deno.remove(rest);
+      await Deno.remove(`${disk}/rest`);
       await ok(["init", "-s", "8M", ...args]);
-      await fill();
-      const server = await startServer(args);
-      for (const name of ["/a", "/b", "/c"]) {
-        await server.ok("mkdir", name);
-        await server.ok("sync");
-      }
-      assert.equal((await server.stop()).code, 0);
+      fill(disk);
+      const make = async (one: Serving): Promise<void> => {
+        for (const name of ["/a", "/b", "/c"]) {
+          await one.ok("mkdir", name);
+          await one.ok("sync");
+        }
+      };
+      assert.equal(await serving(args, make), 0);
       // One that is lost is made again, when there is room for it.
       const info = JSON.parse(await ok(["info", "--json", ...args]));
       const { generation } = info.anchor;
       await Deno.remove(anchor);
-      await fill();
+      fill(disk);
       const accept = ["--accept-rollback", `${generation}`, ...args];
       assert.equal((await nextfs(["serve", ...accept])).code, 1);
       await assert.rejects(Deno.stat(anchor), Deno.errors.NotFound);
-      await Deno.remove(rest);
-      const again = await startServer(accept);
-      assert.match(await again.ok("ls", "/"), /^a\nb\nc\n/);
-      assert.equal((await again.stop()).code, 0);
+      await Deno.remove(`${disk}/rest`);
+      const code = await serving(accept, async (one) => {
+        assert.match(await one.ok("ls", "/"), /^a\nb\nc\n/);
+      });
+      assert.equal(code, 0);
     }),
 );
