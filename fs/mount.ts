@@ -18,6 +18,9 @@ import { finishAll, reclaimOrphans } from "./reclaim.ts";
 import { STATE_ERROR, STATE_VALID, SUPERBLOCK } from "./superblock.ts";
 import type { Volume } from "./volume.ts";
 
+/** Most commits between which the end of writing finishes what is open. */
+const FINISH_COMMITS_MAX = 100;
+
 const { s_state, s_feature_incompat, s_feature_ro_compat } = SUPERBLOCK;
 
 /**
@@ -93,6 +96,12 @@ export async function endWriting(volume: Volume, state: number): Promise<void> {
   }
   openFiles.clear();
   finishAll(volume);
+  // One commit may be too small for all of that.
+  for (let n = 0; n < FINISH_COMMITS_MAX && unfinished.size > 0; n++) {
+    if (!volume.isAtomic) break;
+    await volume.flush();
+    finishAll(volume);
+  }
   // What is marked clean must be whole first, and nothing left to do.
   await volume.flush();
   if (isWhole && unfinished.size === 0) {

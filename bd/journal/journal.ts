@@ -108,7 +108,10 @@ interface Written {
   readonly byteLength: number;
 }
 
-/** Part of the ring that commits may be as large as, as a divisor. */
+/**
+ * Part of the ring that a commit may be as large as, as a divisor: one that has
+ * failed becomes part of the next, and both together have to fit.
+ */
 const COMMIT_SHARE = 2;
 /** Part of the ring that is used before a checkpoint is made, as a divisor. */
 const CHECKPOINT_SHARE = 2;

@@ -45,8 +45,8 @@ export interface RecoverOptions {
   /** The state that the anchor holds; null without one. */
   readonly anchored: VolumeState | null;
   /**
-   * A generation to be taken though the anchor says another. It must be the
-   * checkpoint's, or that of a record.
+   * A generation to be taken though the anchor says another: it must be that
+   * of the last state that the journal has.
    */
   readonly accept?: number;
 }
@@ -135,7 +135,8 @@ export function recoveryAt(
  */
 export function recover(file: ByteFile, options: RecoverOptions): Recovery {
   const { format, identity, anchored, accept } = options;
-  const last = accept ?? anchored?.generation;
+  // Who accepts an older state accepts the last one that there is.
+  const last = accept === undefined ? anchored?.generation : undefined;
   const chain = readChain(file, { format, identity, last });
   const found = recoveryAt(chain, chain.links.length - 1);
   checkState(found.state, lastGeneration(file, found, format), options);
