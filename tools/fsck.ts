@@ -61,7 +61,7 @@ export const fsck: Command = command({
     "maps, attributes, directories, link counts and bitmaps. A line is " +
     "printed for each problem; nothing is changed without -p or -y.",
     "With -p, what is safe to repair is repaired, unless there is anything " +
-    "else. With -y, everything is: what cannot be read of the structure is " +
+    "else to repair: then nothing is. With -y, everything is repaired: what cannot be read of the structure is " +
     "made anew, and files without a name go to lost+found. Contents of files " +
     "that cannot be read are left as they are: remove the file, or read " +
     "around them with 'nextfs get --skip-bad'.",
@@ -209,6 +209,10 @@ function* toText(
     yield `fsck: ${blocks}: not what was written`;
   }
   for (const problem of check.problems) yield problemLine(problem);
+  for (const run of check.unwritable) {
+    yield `fsck: ${blocksText(run)}: cannot be written, since the hash tree ` +
+      "is damaged there: left as it is";
+  }
   const left = check.found - check.repaired;
   yield `fsck: ${printable(path)}: ${summary(check, left)}`;
   if (check.lacksSpace) {

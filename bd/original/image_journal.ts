@@ -289,10 +289,18 @@ export function journalNeeded(
 
 /** Whether there is a journal beside the image at `path`. */
 export function hasJournal(path: string): boolean {
+  return lookForJournal(path) === "journal";
+}
+
+/**
+ * What is in the place of the journal of the image at `path`: `other` is what
+ * is no journal of an image, and `none` also what was begun and is blank.
+ */
+export function lookForJournal(path: string): "journal" | "other" | "none" {
   const file = openLeft(journalPath(path), true);
-  if (!file) return false;
+  if (!file) return "none";
   try {
-    return isJournal(file);
+    return isJournal(file) ? "journal" : isBlank(file) ? "none" : "other";
   } finally {
     file.close();
   }

@@ -338,7 +338,12 @@ Deno.test("a journal that is none, or of others, is left alone", () =>
     const path = `${image.path}.journal`;
     await Deno.writeTextFile(path, "a text\n".repeat(2000));
     await assert.rejects(image.on(), /it is no journal of an image: move it/);
-    image.off().device.close();
+    const opened = image.off();
+    opened.device.close();
+    assert.match(
+      opened.warnings.join(),
+      /image\.journal is no journal of this image, and is left alone$/,
+    );
     assert.match(await Deno.readTextFile(path), /^a text/);
     await Deno.remove(path);
     await Deno.symlink(image.path, path);

@@ -26,9 +26,10 @@ import type { VerityDevice } from "../verity.ts";
 import type { DeviceSpec } from "./device_spec.ts";
 import {
   findJournal,
-  hasJournal,
   journalKind,
   journalNeeded,
+  journalPath,
+  lookForJournal,
   removeJournal,
 } from "./image_journal.ts";
 import { buildLayers } from "./layers.ts";
@@ -123,8 +124,16 @@ export function openPlain(
  * none. Throws if it has.
  */
 function findLeftover(parts: Parts): HostFile | null {
-  const { file } = parts;
-  if (!hasJournal(file.path)) return null;
+  const { file, warnings } = parts;
+  const kindOfFile = lookForJournal(file.path);
+  if (kindOfFile === "other") {
+    warnings.push(
+      `${
+        journalPath(file.path)
+      } is no journal of this image, and is left alone`,
+    );
+  }
+  if (kindOfFile !== "journal") return null;
   const kind = journalKind(parts);
   const { mac, isKeyed } = kind.format;
   using stack = new DisposableStack();

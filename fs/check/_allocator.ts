@@ -40,6 +40,7 @@ function findFree(check: Check, group: number): number {
     const index = block - start;
     if (used !== undefined && testBit(used, index)) continue;
     if (!check.isDataBlock(block)) continue;
+    if (!check.store.isWritable(block)) continue;
     check.freeHints.set(group, block + 1);
     return block;
   }
@@ -63,6 +64,7 @@ export function findInode(check: Check): number {
     for (let i = 0; i < inodesPerGroup; i++) {
       const ino = group * inodesPerGroup + i + 1;
       if (ino < firstInode || kinds !== undefined && kinds[i] !== 0) continue;
+      if (!check.store.isWritable(check.inodePlace(ino).block)) continue;
       return ino;
     }
   }

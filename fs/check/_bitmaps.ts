@@ -64,7 +64,7 @@ function checkOutside(check: Check): void {
     block < geometry.firstDataBlock || block >= geometry.blocksCount;
   const blocks = [...store.unreadable].filter(isOutside);
   if (blocks.length === 0) return;
-  for (const block of blocks) store.replace(block);
+  for (const block of blocks) store.clear(block);
   check.findings.add("block.unreadable", {}, {
     count: blocks.length,
     block: blocks[0],
@@ -84,7 +84,7 @@ function checkUnreadable(check: Check, group: number): void {
     if (check.used.has(block) || !check.isDataBlock(block)) continue;
     first ||= block;
     count++;
-    store.replace(block);
+    store.clear(block);
   }
   if (count === 0) return;
   check.findings.add("block.unreadable", { group }, { count, block: first });

@@ -21,6 +21,10 @@ export function restoreRoot(check: Check): void {
   check.findings.add("inode.root", { inode: ROOT_INODE }, {
     reason: check.rootProblem,
   });
+  // One that is kept in memory only would have all others moved below it.
+  if (!check.isTrial) {
+    check.store.checkWritable(check.inodePlace(ROOT_INODE).block);
+  }
   // What is there is no directory; if it was one, its files are lost+found's.
   const mode = check.inode(ROOT_INODE, INODE.i_mode) & S_IFMT;
   if (mode !== S_IFDIR) check.clearInode(ROOT_INODE);

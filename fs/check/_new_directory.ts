@@ -90,7 +90,8 @@ export function addEntry(
   const blocks = directoryBlocks(check, directory);
   for (let index = entry.from ?? 0; index < blocks; index++) {
     const block = mappedBlock(check, directory, index);
-    if (block !== 0 && addName(check, block, entry)) return index;
+    if (block === 0 || !check.store.isWritable(block)) continue;
+    if (addName(check, block, entry)) return index;
   }
   const block = addBlock(check, directory, blocks);
   if (block === 0) return -1;

@@ -6,6 +6,9 @@
  *   never commits, and the device is not touched.
  * - A block that fails with `EIO` is known as unreadable from then on, until
  *   it is written; every other error of the device is thrown.
+ * - A block that the device says it would refuse to write is changed in memory
+ *   only, until {@link BlockStore.forgetRefused}: the round that changes it
+ *   goes on as if it were written, and the next one finds what is there.
  * - A view is that of the block's present contents until the next `commit`.
  *
  * @module
@@ -15,6 +18,7 @@ import {
   type BlockDevice,
   checkRange,
   DeviceError,
+  IntegrityError,
 } from "../../bd/block_device.ts";
 import type { BlockRun } from "../block_allocator.ts";
 import { SparseBits } from "./_sparse_bits.ts";
@@ -40,10 +44,15 @@ export class BlockStore implements BlockDevice {
   readonly readOnly = false;
   /** Blocks that cannot be read. */
   readonly unreadable: SparseBits = new SparseBits(UNREADABLE_CHUNK);
+  /** Blocks that were to be changed, and that the device refuses to write. */
+  readonly unwritable: SparseBits = new SparseBits(UNREADABLE_CHUNK);
   /** True once anything was written to the device. */
   committed = false;
   readonly #device: BlockDevice;
   readonly #dirty = new Map<number, Uint8Array>();
+  readonly #refused = new Map<number, Uint8Array>();
+  /** Those of the refused blocks that could not be read before. */
+  readonly #hidden = new Set<number>();
   #recent = new Map<number, Uint8Array>();
   #older = new Map<number, Uint8Array>();
 
@@ -79,7 +88,8 @@ export class BlockStore implements BlockDevice {
 
   /** View of `block`, for reading only. Throws what the device throws. */
   view(block: number): Uint8Array {
-    const known = this.#dirty.get(block) ?? this.#recent.get(block);
+    const known = this.#dirty.get(block) ?? this.#refused.get(block) ??
+      this.#recent.get(block);
     if (known !== undefined) return known;
     const older = this.#older.get(block);
     if (older !== undefined) {
@@ -94,7 +104,7 @@ export class BlockStore implements BlockDevice {
 
   /** As {@link BlockStore.view}; null if the block cannot be read. */
   tryView(block: number): Uint8Array | null {
-    if (this.unreadable.has(block) && !this.#dirty.has(block)) return null;
+    if (this.unreadable.has(block) && !this.isDirty(block)) return null;
     try {
       return this.view(block);
     } catch (error) {
@@ -112,9 +122,9 @@ export class BlockStore implements BlockDevice {
     this.#recent.set(block, bytes);
   }
 
-  /** Whether `block` was changed since the last commit. */
+  /** Whether `block` is not as the device has it. */
   isDirty(block: number): boolean {
-    return this.#dirty.has(block);
+    return this.#dirty.has(block) || this.#refused.has(block);
   }
 
   /** Writable view of `block`, which can be read. */
@@ -127,18 +137,68 @@ export class BlockStore implements BlockDevice {
   /** Writable view of `block`, which is all zeros now. */
   replace(block: number): Uint8Array {
     checkRange(this, block, this.blockSize);
-    const bytes = this.#dirty.get(block) ?? this.#recent.get(block) ??
-      this.#older.get(block) ?? new Uint8Array(this.blockSize);
+    const bytes = this.#dirty.get(block) ?? this.#refused.get(block) ??
+      this.#recent.get(block) ?? this.#older.get(block) ??
+      new Uint8Array(this.blockSize);
     bytes.fill(0);
     this.#change(block, bytes);
     return bytes;
   }
 
   #change(block: number, bytes: Uint8Array): void {
+    if (this.isDirty(block)) return;
+    const refusal = this.#refusal(block);
+    // Without an end to what is kept, there would be one to the memory.
+    if (refusal && this.#refused.size * this.blockSize >= TRIAL_BYTES) {
+      throw refusal;
+    }
     this.#recent.delete(block);
     this.#older.delete(block);
-    this.#dirty.set(block, bytes);
+    const wasUnreadable = this.unreadable.has(block);
     this.unreadable.delete(block);
+    if (!refusal) {
+      this.#dirty.set(block, bytes);
+      return;
+    }
+    this.#refused.set(block, bytes);
+    if (wasUnreadable) this.#hidden.add(block);
+    this.unwritable.add(block);
+  }
+
+  /** Fills `block` with zeros, or notes that the device refuses that. */
+  clear(block: number): void {
+    if (this.isWritable(block)) this.replace(block);
+    else this.unwritable.add(block);
+  }
+
+  /** Why the device would not write `block`; null if it would. */
+  #refusal(block: number): IntegrityError | null {
+    if (this.#device.readOnly) return null;
+    try {
+      this.#device.admitWrite?.(block);
+      return null;
+    } catch (error) {
+      if (error instanceof IntegrityError) return error;
+      throw error;
+    }
+  }
+
+  /** Whether a change of `block` would get to the device. */
+  isWritable(block: number): boolean {
+    return this.#dirty.has(block) || this.#refusal(block) === null;
+  }
+
+  /** Throws {@link IntegrityError} unless `block` is writable. */
+  checkWritable(block: number): void {
+    const refusal = this.#refusal(block);
+    if (refusal) throw refusal;
+  }
+
+  /** Forgets the changes of blocks that the device refuses to write. */
+  forgetRefused(): void {
+    this.#refused.clear();
+    for (const block of this.#hidden) this.unreadable.add(block);
+    this.#hidden.clear();
   }
 
   /** Reads blocks, past what is kept: for runs too long to keep. */
@@ -147,7 +207,8 @@ export class BlockStore implements BlockDevice {
     const size = this.blockSize;
     this.#load(block, into);
     for (let at = 0; at < into.length; at += size) {
-      const changed = this.#dirty.get(block + at / size);
+      const changed = this.#dirty.get(block + at / size) ??
+        this.#refused.get(block + at / size);
       if (changed !== undefined) into.set(changed, at);
     }
   }
@@ -174,6 +235,7 @@ export class BlockStore implements BlockDevice {
   /** Forgets all changes since the last commit. */
   discard(): void {
     this.#dirty.clear();
+    this.forgetRefused();
   }
 
   /** Does nothing: whoever uses this as a device waits for the commit. */

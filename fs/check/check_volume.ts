@@ -5,6 +5,8 @@
  * - Without leave to change anything, all repairs happen in memory, so that
  *   each pass sees what the ones before it would have put in order.
  * - `preen` writes only what a whole trial has found to be safe.
+ * - What the device refuses to write is left, and found again by the next
+ *   round; a round that finds nothing else is the last.
  * - While a repair is going on, the superblock says that the volume needs a
  *   check; only the last commit says that it does not.
  *
@@ -12,6 +14,7 @@
  */
 
 import type { BlockDevice } from "../../bd/block_device.ts";
+import type { BlockRun } from "../block_allocator.ts";
 import { systemTime } from "../attributes.ts";
 import { FsError } from "../errors.ts";
 import {
@@ -89,10 +92,13 @@ class Session {
     return this.#report(true);
   }
 
-  /** Whether a round has found but what the one before found no room for. */
+  /** Whether a round has found but what the one before could not repair. */
   #isStuck({ problems, lacksSpace }: RoundResult): boolean {
     const before = this.#rounds.at(-2);
-    if (!before?.lacksSpace || !lacksSpace) return false;
+    if (!before) return false;
+    const isHindered = before.lacksSpace && lacksSpace ||
+      this.#store.unwritable.size > 0;
+    if (!isHindered) return false;
     if (problems.length === PROBLEMS_MAX) return false;
     const known = new Set(before.problems.map(textOf));
     return problems.every((problem) => known.has(textOf(problem)));
@@ -101,6 +107,7 @@ class Session {
   /** Runs a round; null if a trial has found more than it can keep. */
   async #round(isTrial: boolean): Promise<RoundResult | null> {
     const store = this.#store;
+    store.forgetRefused();
     const steps = runRound(store, {
       isTrial,
       isFirst: this.#rounds.length === 0,
@@ -142,6 +149,8 @@ class Session {
     if (isSound) {
       this.#setState((state) => state & ~STATE_ERROR | STATE_VALID);
       this.#stamp();
+    } else if (store.unwritable.size > 0) {
+      this.#setState((state) => state & ~STATE_VALID | STATE_ERROR);
     }
     await store.commit();
   }
@@ -164,6 +173,7 @@ class Session {
 
   #report(complete: boolean): CheckReport {
     const last = this.#rounds.at(-1);
+    const { mode } = this.#options;
     const { committed } = this.#store;
     const left = new Set<string>();
     // Of the last round of a repair all is left; of a trial, all of it.
@@ -193,6 +203,7 @@ class Session {
       changed: committed,
       complete,
       lacksSpace: this.#rounds.some((round) => round.lacksSpace),
+      unwritable: mode === "check" ? [] : runsOf(this.#store.unwritable),
       counts: last?.counts ?? NO_COUNTS,
     };
   }
@@ -236,6 +247,16 @@ function textOf(problem: RoundProblem): string {
 function keyOf({ code, place }: RoundProblem): string {
   const { inode, block, group } = place;
   return `${code} ${inode} ${block} ${group}`;
+}
+
+function runsOf(blocks: Iterable<number>): BlockRun[] {
+  const runs: { start: number; count: number }[] = [];
+  for (const block of blocks) {
+    const last = runs.at(-1);
+    if (last && last.start + last.count === block) last.count++;
+    else runs.push({ start: block, count: 1 });
+  }
+  return runs;
 }
 
 function toFound(

@@ -261,7 +261,7 @@ export const PROBLEMS = {
   "data.unreadable": {
     ...kind(
       "{count} blocks of its data cannot be read, the first being {block}",
-      "none: remove the file, or read around them ('get --skip-bad')",
+      "remove the file, or read around them ('get --skip-bad')",
     ),
     lost: true,
   },

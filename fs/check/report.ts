@@ -61,6 +61,11 @@ export interface CheckReport {
    * what is left is left because of it, and copies may be missing.
    */
   readonly lacksSpace: boolean;
+  /**
+   * Blocks, ascending, that a repair was to change and could not, since the
+   * device refuses to write them: the hash tree is damaged there.
+   */
+  readonly unwritable: readonly BlockRun[];
   /** What is on the volume. */
   readonly counts: CheckCounts;
 }

@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import type { MemoryDevice } from "../../bd/memory.ts";
 import { scrub } from "../../bd/scrub.ts";
+import { pagedLayout } from "../../bd/tree_layout.ts";
 import type { VerityDevice } from "../../bd/verity.ts";
 import { checkVolume, PROBLEM_KINDS } from "../../fs/check/mod.ts";
 import type { BlockRun } from "../../fs/mod.ts";
@@ -127,3 +128,63 @@ for (const device of ["verity", "vericrypt"] as const) {
       }
     }));
 }
+
+/** Changes the leaf of `block` in the tree of a volume. */
+async function breakLeaf(
+  path: string,
+  { block, blockCount }: { block: number; blockCount: number },
+): Promise<void> {
+  const layout = pagedLayout(blockCount);
+  const node = layout.firstLeaf + block;
+  const unit = layout.unitOf(node);
+  const slot = layout.slotOf(node, unit) - layout.firstSlot(unit);
+  const at = layout.position(unit) + slot * layout.digestSize;
+  using tree = await Deno.open(`${path}/tree`, { read: true, write: true });
+  const byte = new Uint8Array(1);
+  await tree.seek(at, Deno.SeekMode.Start);
+  await tree.read(byte);
+  byte[0] ^= 1;
+  await tree.seek(at, Deno.SeekMode.Start);
+  await tree.write(byte);
+}
+
+Deno.test("what a damaged hash tree keeps from being written is left, and nothing else", () =>
+  withTempDir(async (dir) => {
+    const { device, ...specimen } = await makeSpecimen(SPECIMEN_KINDS[0]);
+    const path = `${dir}/made`;
+    await makeVolume(path, "verity", device);
+    const image = new Damage(device, specimen);
+    const { blockSize, blockCount } = device;
+    const { block } = image.inodePlace("/direct");
+    const bitmap = image.descriptorField(1, "bg_block_bitmap");
+    await breakLeaf(path, { block, blockCount });
+    await tamper(path, [bitmap], blockSize);
+    // The node above is that of both.
+    const pair = { start: block & ~1, count: 2 };
+    for (const isFirst of [true, false]) {
+      await withVolume(path, async ({ device, verity }) => {
+        const unreadable = await badBlocks(verity!);
+        const expected = numbersOf(
+          isFirst ? [pair, { start: bitmap, count: 1 }] : [pair],
+        );
+        assert.deepEqual(numbersOf(unreadable), expected);
+        const report = await checkVolume(device, {
+          mode: "repair",
+          unreadable,
+        });
+        assert.deepEqual(report.unwritable, [pair]);
+        assert.ok(report.complete && !report.isSound, lines(report));
+        // Once the rest is in order, there is nothing to be done.
+        assert.equal(report.changed, isFirst, lines(report));
+        const left = report.problems.filter(({ repaired }) => !repaired);
+        const isLeft = left.every(({ code, block }) =>
+          code === "superblock.state" || numbersOf([pair]).includes(block!)
+        );
+        assert.ok(isLeft && left.length > 0, lines(report));
+        const isRepaired = report.problems.some(({ code, repaired }) =>
+          code === "bitmap.block_unreadable" && repaired
+        );
+        assert.equal(isRepaired, isFirst, lines(report));
+      });
+    }
+  }));
