@@ -1,7 +1,8 @@
 /**
  * What durability costs: writes that are synced one by one against the host's
  * own, many clients against one, long files against the same device without a
- * journal, and reads of one client while another syncs without a pause.
+ * journal, reads of one client while another syncs without a pause, and
+ * recovery.
  *
  * `deno task bench:durability [MIB [DEVICE…]]`: the length of the long file
  * (1024), and the devices (all). Everything that is compared is measured in
@@ -13,6 +14,7 @@
 
 import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
 import { type DeviceKind, DEVICES } from "../bd/volume/mod.ts";
+import { type RecoveryCost, recoveryCost } from "./durability_recovery.ts";
 import {
   withJournal,
   withoutJournal,
@@ -27,6 +29,7 @@ const ROUNDS = 25;
 const WRITES = 24;
 const CLIENTS = 16;
 const LONG_ROUNDS = 3;
+const RECOVERIES = 3;
 const READ_SECONDS = 4;
 
 const GOAL_RATIO = 0.4;
@@ -178,6 +181,20 @@ async function benchReads(endpoint: string): Promise<void> {
   }
 }
 
+/** Opening after a crash. */
+async function benchRecovery(device: DeviceKind): Promise<void> {
+  const costs = [];
+  for (let i = 0; i < RECOVERIES; i++) costs.push(await recoveryCost(device));
+  const { mebibytes } = costs[0];
+  const each = (of: (cost: RecoveryCost) => number): string =>
+    (median(costs.map(of)) / mebibytes).toFixed(1);
+  console.log(
+    `  recovery of ${mebibytes} MiB of records, ms for each MiB: ` +
+      `${each(({ reader, clean }) => reader - clean)} to read, ` +
+      `${each(({ writer, clean }) => writer - clean)} to write`,
+  );
+}
+
 /** A long file with the journal and without. */
 async function benchLong(device: DeviceKind): Promise<void> {
   const bytes = Number(mebibytes) * 2 ** 20;
@@ -215,5 +232,6 @@ for (const device of devices) {
   } finally {
     Deno.removeSync(work, { recursive: true });
   }
+  await benchRecovery(device);
   await benchLong(device);
 }
