@@ -183,7 +183,7 @@ async function benchReads(endpoint: string): Promise<void> {
 
 /** Opening after a crash. */
 async function benchRecovery(device: DeviceKind): Promise<void> {
-  const costs = [];
+  const costs: RecoveryCost[] = [];
   for (let i = 0; i < RECOVERIES; i++) costs.push(await recoveryCost(device));
   const { mebibytes } = costs[0];
   const each = (of: (cost: RecoveryCost) => number): string =>
