@@ -22,6 +22,8 @@ import {
 
 /** Where the two slots begin, each in a page of its own. */
 export const CHECKPOINT_SLOTS = [0, 4096] as const;
+/** Bytes of one write of zeros. */
+const FILL_BYTES = 1 << 20;
 /** Where the ring begins, behind the slots. */
 export const RING_START = 8192;
 
@@ -93,12 +95,20 @@ export class Checkpoint {
   }
 }
 
-/** Makes an empty journal in `file`, of zeros, for a volume in `state`. */
+/**
+ * Makes an empty journal in `file`, for a volume in `state`. All of it is
+ * written, with zeros, so that its place on the disk is taken: a commit shall
+ * not fail because the disk is full.
+ */
 export async function createJournal(
   file: ByteFile,
   format: RecordFormat,
   state: VolumeState,
 ): Promise<void> {
+  const zeros = new Uint8Array(Math.min(FILL_BYTES, file.size));
+  for (let at = 0; at < file.size; at += zeros.length) {
+    file.writeAt(at, zeros.subarray(0, file.size - at));
+  }
   const first = { ...state, sequence: 0, position: 0 };
   const bytes = encodeState("checkpoint", first, format.mac);
   file.writeAt(CHECKPOINT_SLOTS[0], bytes);

@@ -263,6 +263,7 @@ Deno.test("a volume with a tebibyte of blocks is made at once, and is small", ()
       blockSize: 4096,
       blockCount: 2 ** 28,
       secret: keyFile(1),
+      journalSize: 1 << 20,
     });
     await withVolume(path, async (volume) => {
       const blocks = { 0: 1, 12345678: 2, [2 ** 28 - 1]: 3 };
@@ -274,7 +275,9 @@ Deno.test("a volume with a tebibyte of blocks is made at once, and is small", ()
       assert.deepEqual(bytes, block(3, 4096));
       assert.equal(verity!.nextUsed(1), 12345678);
     }, { readOnly: true });
-    const used = names(path).map((name) =>
+    // The journal's place is taken from the beginning.
+    const sparse = names(path).filter((name) => name !== "journal");
+    const used = sparse.map((name) =>
       Deno.statSync(`${path}/${name}`).blocks! * 512
     );
     assert(used.reduce((a, b) => a + b) < 256 << 10);
