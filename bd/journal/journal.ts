@@ -56,6 +56,7 @@ import type { Anchor } from "./anchor.ts";
 import { type Checkpoint, RING_START } from "./checkpoint.ts";
 import { placeBlocks, placeNodes } from "./place.ts";
 import {
+  commitBlocks,
   type Contents,
   recordBytes,
   type RecordFormat,
@@ -108,11 +109,6 @@ interface Written {
   readonly byteLength: number;
 }
 
-/**
- * Part of the ring that a commit may be as large as, as a divisor: one that has
- * failed becomes part of the next, and both together have to fit.
- */
-const COMMIT_SHARE = 2;
 /** Part of the ring that is used before a checkpoint is made, as a divisor. */
 const CHECKPOINT_SHARE = 2;
 
@@ -171,7 +167,8 @@ export class Journal {
     this.image = new StagedImage(files.image, { blockSize, staging: blocks });
     this.tree = files.tree &&
       new StagedTree(files.tree, { nodeBytes, staging: nodes });
-    this.commitBlocksMax = commitBlocks(this.#ring.size, format, identity);
+    const { leafCount } = identity;
+    this.commitBlocksMax = commitBlocks(this.#ring.size, leafCount, format);
     for (const contents of found.contents) this.#recover(contents);
   }
 
@@ -348,10 +345,7 @@ export class Journal {
         `Cannot commit ${byteLength} bytes: the journal holds ${size}`,
       );
     }
-    // The one that is under way may have begun before the last commits.
-    for (let i = 0; i < 2 && this.#used + byteLength > size; i++) {
-      await this.checkpoint();
-    }
+    if (this.#used + byteLength > size) await this.checkpoint();
     if (this.#used + byteLength <= size) return;
     throw new DeviceError("ENOSPC", "Cannot commit: the journal is full");
   }
@@ -450,19 +444,4 @@ export class Journal {
 
 function newEpoch(): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(16));
-}
-
-/**
- * How many blocks fit into one commit, whichever they are: each may bring a
- * node of every level with it.
- */
-function commitBlocks(
-  ringBytes: number,
-  { blockSize, nodeBytes }: RecordFormat,
-  { leafCount }: Identity,
-): number {
-  // A tree of our own has up to five levels more than its leaves need.
-  const levels = nodeBytes > 0 ? Math.ceil(Math.log2(leafCount)) + 6 : 0;
-  const each = blockSize + 4 + levels * (nodeBytes + 8);
-  return Math.floor((ringBytes / COMMIT_SHARE - 2048) / each);
 }

@@ -33,6 +33,11 @@ import {
   type VolumeState,
 } from "./state.ts";
 
+/**
+ * Part of the ring that a commit may be as large as, as a divisor: one that has
+ * failed becomes part of the next, and both together have to fit.
+ */
+const COMMIT_SHARE = 2;
 /** Bytes that are gathered for one write. */
 const PIECE_BYTES = 1 << 20;
 
@@ -87,6 +92,21 @@ export function recordBytes(
   format: RecordFormat,
 ): number {
   return partSizes(counts, format).byteLength;
+}
+
+/**
+ * How many of `leafCount` blocks fit into one commit, whichever they are, in a
+ * ring of `ringBytes`: each may bring a node of every level with it.
+ */
+export function commitBlocks(
+  ringBytes: number,
+  leafCount: number,
+  { blockSize, nodeBytes }: RecordFormat,
+): number {
+  // A tree of our own has up to five levels more than its leaves need.
+  const levels = nodeBytes > 0 ? Math.ceil(Math.log2(leafCount)) + 6 : 0;
+  const each = blockSize + 4 + levels * (nodeBytes + 8);
+  return Math.floor((ringBytes / COMMIT_SHARE - 2048) / each);
 }
 
 /** A digest that is computed piece by piece. */
