@@ -97,6 +97,36 @@ export function dotdotOf(check: Check, ino: number): number {
   return at + 12 > bytes.length ? 0 : DIRECTORY_ENTRY.inode.get(bytes, at);
 }
 
+/** An entry of a directory, and where it is. */
+export interface PlacedEntry {
+  /** Device block. */
+  readonly block: number;
+  /** Byte in that block. */
+  readonly at: number;
+  /** Inode number. */
+  readonly ino: number;
+  /** A view of its name. */
+  readonly name: Uint8Array;
+}
+
+/** The entries in use of `directory`, which has been checked. */
+export function* entriesOf(
+  check: Check,
+  directory: number,
+): Generator<PlacedEntry> {
+  const { inode: INO, rec_len } = DIRECTORY_ENTRY;
+  const blocks = directoryBlocks(check, directory);
+  for (let index = 0; index < blocks; index++) {
+    const block = mappedBlock(check, directory, index);
+    if (block === 0) continue;
+    const bytes = check.store.view(block);
+    for (let at = 0; at < bytes.length; at += rec_len.get(bytes, at)) {
+      const ino = INO.get(bytes, at);
+      if (ino !== 0) yield { block, at, ino, name: nameAt(bytes, at) };
+    }
+  }
+}
+
 /**
  * Removes the entry for `ino` from `directory`, which has been checked.
  * Returns its name; null if there is none.
@@ -106,19 +136,11 @@ export function removeEntry(
   directory: number,
   ino: number,
 ): Uint8Array | null {
-  const { inode: INO, rec_len } = DIRECTORY_ENTRY;
-  const blocks = directoryBlocks(check, directory);
-  for (let index = 0; index < blocks; index++) {
-    const block = mappedBlock(check, directory, index);
-    if (block === 0) continue;
-    const bytes = check.store.view(block);
-    for (let at = 0; at < bytes.length; at += rec_len.get(bytes, at)) {
-      const name = nameAt(bytes, at);
-      if (INO.get(bytes, at) !== ino || isDots(name)) continue;
-      INO.set(check.store.modify(block), at, 0);
-      check.addLinks(ino, -1);
-      return name;
-    }
+  for (const { block, at, ...entry } of entriesOf(check, directory)) {
+    if (entry.ino !== ino || isDots(entry.name)) continue;
+    DIRECTORY_ENTRY.inode.set(check.store.modify(block), at, 0);
+    check.addLinks(ino, -1);
+    return entry.name;
   }
   return null;
 }

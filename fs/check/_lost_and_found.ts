@@ -9,17 +9,13 @@
  */
 
 import { S_IFDIR } from "../attributes.ts";
-import { DIRECTORY_ENTRY, fileTypeOf } from "../directory_entry.ts";
+import { fileTypeOf } from "../directory_entry.ts";
 import { ROOT_INODE } from "../geometry.ts";
 import { INDEX_FL, INODE } from "../inode.ts";
 import { findInode, markInode } from "./_allocator.ts";
 import type { Check } from "./_check.ts";
-import {
-  directoryBlocks,
-  mappedBlock,
-  removeEntry,
-} from "./_directory_blocks.ts";
-import { isDots, nameAt } from "./_entry_names.ts";
+import { entriesOf, removeEntry } from "./_directory_blocks.ts";
+import { isDots } from "./_entry_names.ts";
 import { addEntry, makeDirectory } from "./_new_directory.ts";
 
 const NAME = new TextEncoder().encode("lost+found");
@@ -104,7 +100,7 @@ export class LostAndFound {
     if (directories.parent(firstInode) !== 0) return false;
     if (directories.dotdot(firstInode) !== ROOT_INODE) return false;
     if ((check.inode(firstInode, INODE.i_mode) & 0o777) !== MODE) return false;
-    for (const { name } of this.#entries(firstInode)) {
+    for (const { name } of entriesOf(this.#check, firstInode)) {
       if (name[0] !== FIRST && !isDots(name)) return false;
     }
     return true;
@@ -113,7 +109,7 @@ export class LostAndFound {
   /** The entry of the root; a name that is free if it cannot be used. */
   #find(): { ino: number; name: Uint8Array } {
     let found = 0;
-    for (const { ino, name } of this.#entries(ROOT_INODE)) {
+    for (const { ino, name } of entriesOf(this.#check, ROOT_INODE)) {
       const isIt = name.length === NAME.length &&
         NAME.every((byte, i) => byte === name[i]);
       if (isIt) found = ino;
@@ -125,7 +121,7 @@ export class LostAndFound {
   /** Notes the names that are there; a hash tree would not know new ones. */
   #prepare(): void {
     const check = this.#check;
-    for (const { name } of this.#entries(this.#ino)) {
+    for (const { name } of entriesOf(this.#check, this.#ino)) {
       if (name[0] === FIRST) this.#names.add(String.fromCharCode(...name));
     }
     const flags = check.inode(this.#ino, INODE.i_flags);
@@ -172,21 +168,6 @@ export class LostAndFound {
     }
     this.#ino = ino;
     return true;
-  }
-
-  *#entries(directory: number): Generator<{ ino: number; name: Uint8Array }> {
-    const check = this.#check;
-    const { inode: INO, rec_len } = DIRECTORY_ENTRY;
-    const blocks = directoryBlocks(check, directory);
-    for (let index = 0; index < blocks; index++) {
-      const block = mappedBlock(check, directory, index);
-      if (block === 0) continue;
-      const bytes = check.store.view(block);
-      for (let at = 0; at < bytes.length; at += rec_len.get(bytes, at)) {
-        const ino = INO.get(bytes, at);
-        if (ino !== 0) yield { ino, name: nameAt(bytes, at) };
-      }
-    }
   }
 }
 
