@@ -8,7 +8,6 @@
 import { DeviceError } from "../block_device.ts";
 import { createHmac, createPlainHash } from "../hmac.ts";
 import type { Anchor } from "../journal/anchor.ts";
-import type { StateChanges as CommitChanges } from "../journal/journal.ts";
 import type { RecordFormat } from "../journal/record.ts";
 import type { Identity } from "../journal/recover.ts";
 import type { VolumeState } from "../journal/state.ts";
@@ -19,10 +18,13 @@ import type { Unlocked } from "./unlock.ts";
 /** Size of a node of our trees, in bytes. */
 const NODE_BYTES = 32;
 
-/** What a new state may change; a journal has epochs of its own. */
-export type StateChanges =
-  & CommitChanges
-  & Partial<Pick<VolumeState, "epoch">>;
+/** What a new state may change. */
+export type StateChanges = Partial<
+  Pick<
+    VolumeState,
+    "epoch" | "root" | "descriptor" | "nextDescriptor" | "unfinished"
+  >
+>;
 
 /** See the module. */
 export interface StateKeeper {
