@@ -15,6 +15,7 @@ export const ERRNO_TEXT = {
   ENOENT: "No such file or directory",
   EINTR: "Interrupted system call",
   EIO: "Input/output error",
+  ENXIO: "No such device or address",
   EBADF: "Bad file descriptor",
   EAGAIN: "Resource temporarily unavailable",
   ENOMEM: "Cannot allocate memory",
@@ -33,6 +34,8 @@ export const ERRNO_TEXT = {
   ESPIPE: "Illegal seek",
   EROFS: "Read-only file system",
   EMLINK: "Too many links",
+  EDEADLK: "Resource deadlock avoided",
+  ENOLCK: "No locks available",
   ERANGE: "Numerical result out of range",
   ENAMETOOLONG: "File name too long",
   ENOSYS: "Function not implemented",
@@ -44,6 +47,8 @@ export const ERRNO_TEXT = {
   EUCLEAN: "Structure needs cleaning",
   EOPNOTSUPP: "Operation not supported",
   ESTALE: "Stale file handle",
+  ESHUTDOWN: "Cannot send after transport endpoint shutdown",
+  ETIMEDOUT: "Connection timed out",
   ECANCELED: "Operation canceled",
 } as const;
 
