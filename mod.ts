@@ -31,6 +31,15 @@
  * await fs.close();
  * ```
  *
+ * @example A file of a server
+ * ```ts
+ * import { connect } from "./mod.ts";
+ *
+ * await using client = await connect("unix:/run/nextfs.sock");
+ * await client.files.writeTextFile("/greeting", "hello");
+ * console.log(await client.files.readTextFile("/greeting"));
+ * ```
+ *
  * @module
  */
 

@@ -14,6 +14,7 @@ import {
   constants,
   fstatSync,
   fsync,
+  fsyncSync,
   ftruncateSync,
   lstatSync,
   openSync,
@@ -29,6 +30,7 @@ import {
   type DeviceErrorCode,
 } from "./block_device.ts";
 import type { ByteFile } from "./byte_file.ts";
+import { thread } from "./thread.ts";
 
 /** How a host file is to be opened. */
 export interface HostFileOptions {
@@ -40,6 +42,35 @@ export interface HostFileOptions {
   mode?: number;
   /** Refuse a symbolic link, which leads wherever the host likes. */
   noLink?: boolean;
+}
+
+/** Bytes that a host syncs about as quickly as one. */
+const LITTLE_BYTES = 64 << 10;
+/** Milliseconds in which a sync is quick. */
+const QUICK_MS = 1;
+/** Most syncs that are not waited for after one that was slow. */
+const DISTRUST_MAX = 256;
+
+/** Whether to wait for a host whose last answers may have been slow. */
+class Patience {
+  #distrust = 1;
+  #skip = 0;
+
+  /** True if the host is worth waiting for; asked once for each sync. */
+  get isUp(): boolean {
+    return this.#skip === 0 || --this.#skip === 0;
+  }
+
+  /** Waits for `call`, and remembers how that was. */
+  spend(call: () => void): void {
+    const began = performance.now();
+    call();
+    if (performance.now() - began <= QUICK_MS) this.#distrust = 1;
+    else {
+      this.#distrust = Math.min(this.#distrust * 2, DISTRUST_MAX);
+      this.#skip = this.#distrust;
+    }
+  }
 }
 
 /** Another process has the file open. */
@@ -71,6 +102,9 @@ export class HostFile implements ByteFile {
   readonly readOnly: boolean;
   readonly #descriptor: number;
   readonly #lock: Deno.FsFile;
+  readonly #patience = new Patience();
+  /** Bytes written since the last sync began. */
+  #unsynced = 0;
   #open = true;
 
   private constructor(path: string, options: HostFileOptions) {
@@ -147,6 +181,7 @@ export class HostFile implements ByteFile {
       throw new DeviceError("EROFS", `Cannot write ${this.path}: read-only`);
     }
     this.#checkOpen("write");
+    this.#unsynced += from.length;
     for (let done = 0; done < from.length;) {
       done += this.#try("write", position + done, () =>
         writeSync(
@@ -162,6 +197,17 @@ export class HostFile implements ByteFile {
   /** Resolves when everything written is on stable storage. */
   async sync(): Promise<void> {
     this.#checkOpen("sync");
+    const isLittle = this.#unsynced <= LITTLE_BYTES;
+    this.#unsynced = 0;
+    if (!thread.isShared && isLittle && this.#patience.isUp) {
+      this.#patience.spend(() => {
+        this.#try("sync", 0, () => {
+          fsyncSync(this.#descriptor);
+          return 0;
+        });
+      });
+      return;
+    }
     await new Promise<void>((resolve, reject) => {
       fsync(this.#descriptor, (error) => {
         if (error) reject(this.#deviceError("sync", 0, error));

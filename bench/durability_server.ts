@@ -5,6 +5,7 @@
  */
 
 import { type Client, connect, O_RDWR } from "../rpc/mod.ts";
+import { pinned } from "./rpc_processes.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 
@@ -23,6 +24,14 @@ function program(set: string, args: string[]): string[] {
   ];
 }
 
+/** How a server is started. */
+export interface BenchServerOptions {
+  /** The processor that it runs on; any if absent. */
+  readonly cpu?: number;
+  /** More arguments of `serve`. */
+  readonly args?: readonly string[];
+}
+
 /** A server, until it is disposed of. */
 export class BenchServer implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
@@ -35,20 +44,43 @@ export class BenchServer implements AsyncDisposable {
     this.#child = child;
   }
 
+  /** Its process. */
+  get pid(): number {
+    return this.#child.pid;
+  }
+
   /** Makes a volume in `directory`, and serves it. */
-  static async start(device: string, directory: string): Promise<BenchServer> {
-    const key = device === "std" ? [] : ["--keyfile", `${directory}/key`];
+  static async start(
+    device: string,
+    directory: string,
+    options: BenchServerOptions = {},
+  ): Promise<BenchServer> {
+    const key = keyOf(device, directory);
     if (key.length > 0) {
       const bytes = crypto.getRandomValues(new Uint8Array(32));
       Deno.writeFileSync(`${directory}/key`, bytes);
     }
     const volume = `${directory}/volume`;
     run(["init", "--device", device, "-s", "512M", ...key, volume]);
-    const child = new Deno.Command(Deno.execPath(), {
-      args: program("serve", ["serve", ...key, volume]),
-      stdout: "piped",
-      stderr: "null",
-    }).spawn();
+    return await BenchServer.serve(device, directory, options);
+  }
+
+  /** Serves the volume that was made in `directory`. */
+  static async serve(
+    device: string,
+    directory: string,
+    { cpu, args = [] }: BenchServerOptions = {},
+  ): Promise<BenchServer> {
+    const all = ["serve", ...keyOf(device, directory), ...args];
+    const serve = program("serve", [...all, `${directory}/volume`]);
+    const child = new Deno.Command(
+      cpu === undefined ? Deno.execPath() : "taskset",
+      {
+        args: cpu === undefined ? serve : pinned(cpu, serve),
+        stdout: "piped",
+        stderr: "null",
+      },
+    ).spawn();
     const reader = child.stdout.getReader();
     const { value } = await reader.read();
     const text = new TextDecoder().decode(value);
@@ -63,6 +95,10 @@ export class BenchServer implements AsyncDisposable {
     this.#child.kill("SIGTERM");
     await this.#child.status;
   }
+}
+
+function keyOf(device: string, directory: string): string[] {
+  return device === "std" ? [] : ["--keyfile", `${directory}/key`];
 }
 
 const BLOCK = 4096;

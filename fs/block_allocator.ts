@@ -44,7 +44,7 @@ export function allocateBlocks(
   count: number,
 ): BlockRun {
   const { geometry } = volume;
-  const want = Math.min(count, available(volume));
+  const want = Math.min(count, availableBlocks(volume));
   if (want <= 0) throw new FsError("ENOSPC");
   const inside = goal > geometry.firstDataBlock && goal < geometry.blocksCount;
   const start = inside ? goal : geometry.firstDataBlock + 1;
@@ -81,7 +81,7 @@ export function freeBlocks(volume: Volume, start: number, count: number): void {
 }
 
 /** Blocks that the running operation may take. */
-function available(volume: Volume): number {
+export function availableBlocks(volume: Volume): number {
   const free = volume.superblock(SUPERBLOCK.s_free_blocks_count);
   if (volume.mayUseReserve) return free;
   return free - volume.superblock(SUPERBLOCK.s_r_blocks_count);

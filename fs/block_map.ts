@@ -10,11 +10,7 @@
  * @module
  */
 
-import {
-  allocateBlocks,
-  type BlockRun,
-  freeBlocks,
-} from "./block_allocator.ts";
+import { allocateBlocks, type BlockRun } from "./block_allocator.ts";
 import { FsError } from "./errors.ts";
 import { DIRECT_POINTERS } from "./geometry.ts";
 import type { Inode } from "./inode.ts";
@@ -37,24 +33,55 @@ export interface AllocatedRun extends BlockRun {
 
 /** The run that block `index` of the file starts, of at most `count` blocks. */
 export function mapRun(inode: Inode, index: number, count: number): MappedRun {
+  const { holder, slot, room } = findPointer(inode, index, count);
+  const most = Math.min(count, room);
+  return holder < 0
+    ? { start: 0, count: most }
+    : runOfPointers(inode, holder, slot, most);
+}
+
+/** Where the pointer to a block of a file is. */
+export interface PointerPlace {
+  /** The indirect block that holds it; 0 for the inode, -1 if there is none. */
+  readonly holder: number;
+  /** Which pointer of the holder it is. */
+  readonly slot: number;
+  /** Blocks from it on whose pointers follow it, or that have none either. */
+  readonly room: number;
+}
+
+/**
+ * Where the pointer to block `index` of the file is. If there is none, so far
+ * as `count` blocks it is told how many others have none either.
+ */
+export function findPointer(
+  inode: Inode,
+  index: number,
+  count: number,
+): PointerPlace {
   const { volume } = inode;
   const { level, inner } = locate(volume, index);
   if (level === 0) {
-    return runOfPointers(inode, 0, index, Math.min(count, 12 - index));
+    return { holder: 0, slot: index, room: DIRECT_POINTERS - index };
   }
   const n = volume.geometry.pointersPerBlock;
   let holder = inode.pointer(DIRECT_POINTERS + level - 1);
-  for (let span = n ** level;;) {
-    if (holder === 0) {
-      return { start: 0, count: Math.min(count, span - inner % span) };
-    }
+  let span = n ** level;
+  if (holder === 0) return { holder: -1, slot: 0, room: span - inner };
+  for (;;) {
     volume.checkDataBlocks(holder, 1, inode.number);
     span /= n;
-    const slot = Math.floor(inner / span) % n;
-    if (span === 1) {
-      return runOfPointers(inode, holder, slot, Math.min(count, n - slot));
+    let slot = Math.floor(inner / span) % n;
+    if (span === 1) return { holder, slot, room: n - slot };
+    const next = readPointer(inode, holder, slot);
+    if (next === 0) {
+      let room = span - inner % span;
+      while (
+        room < count && ++slot < n && readPointer(inode, holder, slot) === 0
+      ) room += span;
+      return { holder: -1, slot: 0, room };
     }
-    holder = readPointer(inode, holder, slot);
+    holder = next;
   }
 }
 
@@ -96,108 +123,6 @@ export function allocateRun(
   return { ...run, fresh: true };
 }
 
-/**
- * Frees the file's blocks from block `keep` on, the last one first, but no
- * more than about `budget` blocks. Returns true if none is left to free.
- */
-export function cutBlocks(inode: Inode, keep: number, budget: number): boolean {
-  const cut = new Cut(inode, budget);
-  const n = inode.volume.geometry.pointersPerBlock;
-  for (let level = 3; level > 0; level--) {
-    const base = firstOfLevel(n, level);
-    if (!cut.slot(DIRECT_POINTERS + level - 1, level, keep - base)) break;
-  }
-  for (let i = DIRECT_POINTERS - 1; i >= keep && !cut.exhausted; i--) {
-    cut.slot(i, 0, 0);
-  }
-  return cut.finish();
-}
-
-/** One pass of freeing: collects runs, and stops when its budget is spent. */
-class Cut {
-  #start = 0;
-  #count = 0;
-  #freed = 0;
-  #interrupted = false;
-
-  constructor(readonly inode: Inode, readonly budget: number) {}
-
-  get exhausted(): boolean {
-    if (this.#freed >= this.budget) this.#interrupted = true;
-    return this.#interrupted;
-  }
-
-  /** Cuts what the inode's pointer `index` leads to; false to stop. */
-  slot(index: number, level: number, keep: number): boolean {
-    const n = this.inode.volume.geometry.pointersPerBlock;
-    if (keep >= n ** level) return true;
-    const block = this.inode.pointer(index);
-    if (block === 0) return true;
-    if (this.exhausted) return false;
-    if (this.#subtree(block, level, Math.max(keep, 0))) {
-      this.inode.setPointer(index, 0);
-    }
-    return !this.#interrupted;
-  }
-
-  /**
-   * Frees blocks `keep` and up of the subtree under `block`, which has `level`
-   * levels of pointers. Returns true if that was all of it, `block` included.
-   */
-  #subtree(block: number, level: number, keep: number): boolean {
-    if (level === 0) return this.#free(block);
-    const { volume, number } = this.inode;
-    volume.checkDataBlocks(block, 1, number);
-    const n = volume.geometry.pointersPerBlock;
-    const span = n ** (level - 1);
-    let kept = keep > 0;
-    let changed = false;
-    let slot = n;
-    for (; slot > 0 && slot * span > keep; slot--) {
-      const pointer = readU32(volume.cache.read(block), 4 * (slot - 1));
-      if (pointer === 0) continue;
-      const inner = Math.max(keep - (slot - 1) * span, 0);
-      if (this.exhausted || !this.#subtree(pointer, level - 1, inner)) {
-        kept = true;
-        break;
-      }
-      changed = true;
-    }
-    if (!kept) return this.#free(block);
-    if (changed) volume.cache.modify(block).fill(0, 4 * slot);
-    return false;
-  }
-
-  #free(block: number): true {
-    this.#freed++;
-    if (this.#count > 0 && block === this.#start - 1) {
-      this.#start--;
-      this.#count++;
-    } else if (this.#count > 0 && block === this.#start + this.#count) {
-      this.#count++;
-    } else {
-      this.#flush();
-      this.#start = block;
-      this.#count = 1;
-    }
-    return true;
-  }
-
-  #flush(): void {
-    if (this.#count === 0) return;
-    const { volume, number } = this.inode;
-    volume.checkDataBlocks(this.#start, this.#count, number);
-    freeBlocks(volume, this.#start, this.#count);
-    this.#count = 0;
-  }
-
-  finish(): boolean {
-    this.#flush();
-    if (this.#freed > 0) this.inode.addBlocks(-this.#freed);
-    return !this.#interrupted;
-  }
-}
-
 /** Which of the four trees holds block `index`, and where in it. */
 function locate(
   volume: Volume,
@@ -212,7 +137,7 @@ function locate(
 }
 
 /** The first block of a file that needs `level` levels of indirection. */
-function firstOfLevel(n: number, level: number): number {
+export function firstOfLevel(n: number, level: number): number {
   if (level === 0) return 0;
   if (level === 1) return DIRECT_POINTERS;
   if (level === 2) return DIRECT_POINTERS + n;

@@ -206,6 +206,11 @@ export function isDots(name: Uint8Array): boolean {
     (name.length === 1 || name.length === 2 && name[1] === 0x2e);
 }
 
+/** Whether `name` is `..`. */
+export function isParentName(name: Uint8Array): boolean {
+  return name.length === 2 && isDots(name);
+}
+
 /**
  * Up to `limit` entries from `cookie` on: 0 for the first, else the cookie of
  * the entry after which to go on.

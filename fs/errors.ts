@@ -55,21 +55,45 @@ export const ERRNO_TEXT = {
 /** An errno name, such as `"ENOENT"`. */
 export type Errno = keyof typeof ERRNO_TEXT;
 
+/** What was to be done, and with which file. */
+export interface FsErrorContext extends ErrorOptions {
+  /** What was to be done, as in "rename". */
+  operation: string;
+  /** The path that was given. */
+  path: string;
+  /** The second path, of operations that have two. */
+  to?: string;
+}
+
 /** An operation was refused; nothing has changed. */
 export class FsError extends Error {
   /** The name of the class, for messages. */
   override readonly name: string = "FsError";
   /** An errno name, such as `"ENOENT"`. */
   readonly code: Errno;
+  /** What was to be done, where a path was given for it. */
+  readonly operation?: string;
+  /** The path that was given. */
+  readonly path?: string;
 
   /**
    * Makes an error of `code`. `detail` says more than the errno's usual text
    * where that helps the reader: which name, which limit, what to do.
    */
-  constructor(code: Errno, detail?: string) {
-    super(detail ? `${ERRNO_TEXT[code]}: ${detail}` : ERRNO_TEXT[code]);
+  constructor(code: Errno, detail?: string, context?: FsErrorContext) {
+    const reason = detail ? `${ERRNO_TEXT[code]}: ${detail}` : ERRNO_TEXT[code];
+    super(context ? `${actionOf(context)}: ${reason}` : reason, context);
     this.code = code;
+    this.operation = context?.operation;
+    this.path = context?.path;
   }
+}
+
+function actionOf({ operation, path, to }: FsErrorContext): string {
+  const object = JSON.stringify(path);
+  return to === undefined
+    ? `Cannot ${operation} ${object}`
+    : `Cannot ${operation} ${object} to ${JSON.stringify(to)}`;
 }
 
 /** Where on the device a broken rule was met. */

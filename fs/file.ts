@@ -7,7 +7,8 @@
  * @module
  */
 
-import { allocateRun, cutBlocks, mapRun } from "./block_map.ts";
+import { cutBlocks } from "./block_cut.ts";
+import { allocateRun, mapRun } from "./block_map.ts";
 import { FsError } from "./errors.ts";
 import { RO_COMPAT } from "./features.ts";
 import { REVISION_ORIGINAL, SUPERBLOCK } from "./superblock.ts";
@@ -138,7 +139,15 @@ function setSize(inode: Inode, size: number): void {
   );
 }
 
-function checkSize({ geometry }: Volume, size: number): void {
+/** Throws {@link FsError} `EINVAL` if `offset` is no place in any file. */
+export function checkOffset(offset: number): void {
+  if (!Number.isSafeInteger(offset) || offset < 0) {
+    throw new FsError("EINVAL", `${offset} is no byte offset`);
+  }
+}
+
+/** Throws {@link FsError} `EFBIG` if no file can be `size` bytes long. */
+export function checkSize({ geometry }: Volume, size: number): void {
   const most = geometry.revision === REVISION_ORIGINAL
     ? LARGE_FILE_SIZE - 1
     : geometry.fileSizeMax;

@@ -16,31 +16,27 @@ import {
   type Attributes,
   type Credentials,
   type DirectoryEntry,
-  S_IFBLK,
-  S_IFCHR,
   S_IFDIR,
-  S_IFIFO,
-  S_IFLNK,
   S_IFREG,
-  S_IFSOCK,
-  SUPERUSER,
   type VolumeStatistics,
 } from "./attributes.ts";
-import {
-  type AtimePolicy,
-  changeAttributes,
-  dropSetId,
-  touchAtime,
-} from "./setattr.ts";
+import { makeInode, makeSpecial, makeSymlink } from "./create.ts";
 import { listEntries } from "./directory.ts";
 import { FsError } from "./errors.ts";
-import { readContents, resizeContents, writeContents } from "./file.ts";
+import { checkOffset } from "./file.ts";
+import {
+  allocateFile,
+  copyFile,
+  readFile,
+  setAttributes,
+  writeFile,
+} from "./file_calls.ts";
 import { ROOT_INODE } from "./geometry.ts";
+import { seekContents } from "./holes.ts";
 import { checkMutable, Inode } from "./inode.ts";
 import { beginWriting, checkFeatures, endWriting } from "./mount.ts";
 import {
   checkedName,
-  createInode,
   linkInode,
   type Name,
   nameBytes,
@@ -51,14 +47,16 @@ import {
   unlinkName,
 } from "./namespace.ts";
 import type {
+  AllocateOptions,
+  CopyRangeOptions,
   CreateOptions,
   FilesystemOptions,
   NodeOptions,
 } from "./options.ts";
-import { addOrphan } from "./orphan_list.ts";
-import { finish, finishAll, finishLater } from "./reclaim.ts";
+import { finishAll, finishLater } from "./reclaim.ts";
+import { type AtimePolicy, touchAtime } from "./setattr.ts";
 import { volumeStatistics } from "./statfs.ts";
-import { readTarget, writeTarget } from "./symlink.ts";
+import { readTarget } from "./symlink.ts";
 import { Volume } from "./volume.ts";
 import { getXattr, listXattr, removeXattr, setXattr } from "./xattr.ts";
 
@@ -72,6 +70,7 @@ export class Filesystem {
   readonly #volume: Volume;
   readonly #atime: AtimePolicy;
   #stateAtOpen = 0;
+  #namespaceVersion = 0;
   #closing: Promise<void> | null = null;
 
   private constructor(device: BlockDevice, options: FilesystemOptions) {
@@ -110,6 +109,14 @@ export class Filesystem {
     return this.#volume.cache.statistics;
   }
 
+  /**
+   * Grows with every name that is taken away or moved: while it stays the
+   * same, what a name stood for is where it was. New names change nothing.
+   */
+  get namespaceVersion(): number {
+    return this.#namespaceVersion;
+  }
+
   /** Inode number of `name` in directory `dir`. `ENOENT`, `ENOTDIR`. */
   lookup(dir: number, name: Name): number {
     const directory = this.#directory(dir);
@@ -123,6 +130,11 @@ export class Filesystem {
     return this.#inode(ino).attributes();
   }
 
+  /** A copy of inode `ino` as the volume has it, of its inodes' size. */
+  rawInode(ino: number): Uint8Array {
+    return this.#inode(ino).bytes().slice();
+  }
+
   /** Changes attributes; returns all of them as they are then. */
   setattr(
     ino: number,
@@ -131,14 +143,7 @@ export class Filesystem {
   ): Attributes {
     const { size } = changes;
     const inode = size === undefined ? this.#inode(ino) : this.#file(ino);
-    if (size !== undefined) finish(this.#volume, ino);
-    const isDone = this.#volume.transact(() => {
-      const isDone = size === undefined || this.#resize(inode, size);
-      if (size !== undefined && isOrdinary(credentials)) dropSetId(inode);
-      changeAttributes(inode, changes);
-      return isDone;
-    }, credentials);
-    if (!isDone) finishLater(this.#volume, ino);
+    setAttributes(inode, changes, credentials);
     return inode.attributes();
   }
 
@@ -148,15 +153,7 @@ export class Filesystem {
    */
   read(ino: number, offset: number, into: Uint8Array): number {
     const inode = this.#file(ino);
-    checkOffset(offset);
-    let done = 0;
-    while (done < into.length) {
-      this.#volume.cache.safePoint();
-      const part = into.subarray(done, done + this.#volume.transferMax);
-      const count = readContents(inode, offset + done, part);
-      done += count;
-      if (count < part.length) break;
-    }
+    const done = readFile(inode, offset, into);
     if (into.length > 0) touchAtime(inode, this.#atime);
     return done;
   }
@@ -172,49 +169,63 @@ export class Filesystem {
     from: Uint8Array,
     credentials?: Credentials,
   ): number {
+    return writeFile(this.#file(ino), { offset, from }, credentials);
+  }
+
+  /**
+   * Takes blocks for a part of file `ino`, or gives them back, as fallocate(2)
+   * does. Returns how many bytes are done, from the offset on: at least one,
+   * but no more than one operation can do; call again for what is behind.
+   * `EOPNOTSUPP` for what ext2 cannot hold, `EFBIG`, `ENOSPC`.
+   */
+  allocate(
+    ino: number,
+    options: AllocateOptions,
+    credentials?: Credentials,
+  ): number {
+    return allocateFile(this.#file(ino), options, credentials);
+  }
+
+  /**
+   * The first byte of file `ino` from byte `offset` on that is in a hole, or
+   * in none: `SEEK_HOLE` and `SEEK_DATA` of lseek(2), with a hole behind the
+   * end. `ENXIO` if there is none, or `offset` is not before the end.
+   */
+  seekData(ino: number, offset: number, what: { hole: boolean }): number {
     const inode = this.#file(ino);
     checkOffset(offset);
-    finish(this.#volume, ino);
-    let done = 0;
-    while (done < from.length) {
-      const part = from.subarray(done, done + this.#volume.transferMax);
-      try {
-        this.#volume.transact(() => {
-          checkMutable(inode, offset + done >= inode.size);
-          writeContents(inode, offset + done, part);
-          if (isOrdinary(credentials)) dropSetId(inode);
-          inode.touch("mtime", "ctime");
-        }, credentials);
-      } catch (error) {
-        if (done > 0) break;
-        throw error;
-      }
-      done += part.length;
-    }
+    return seekContents(inode, offset, what);
+  }
+
+  /**
+   * Copies from file to file, holes as holes. Returns how many bytes: no more
+   * than one operation can do, 0 at or behind the end of the source. `EINVAL`
+   * if the ranges are of one file and overlap, `EFBIG`, `ENOSPC`.
+   */
+  copyRange(options: CopyRangeOptions, credentials?: Credentials): number {
+    const from = this.#file(options.from);
+    const to = this.#file(options.to);
+    const done = copyFile({ ...options, from, to }, credentials);
+    if (done > 0) touchAtime(from, this.#atime);
     return done;
   }
 
   /** Makes a regular file; returns its inode number. `EEXIST`. */
   create(dir: number, name: Name, options: CreateOptions = {}): number {
-    return this.#make(dir, name, S_IFREG, options).number;
+    const directory = this.#directory(dir);
+    return makeInode(directory, name, { ...options, kind: S_IFREG });
   }
 
   /** Makes a directory; returns its inode number. `EEXIST`, `EMLINK`. */
   mkdir(dir: number, name: Name, options: CreateOptions = {}): number {
+    const directory = this.#directory(dir);
     const mode = options.mode ?? 0o755;
-    return this.#make(dir, name, S_IFDIR, { ...options, mode }).number;
+    return makeInode(directory, name, { ...options, kind: S_IFDIR, mode });
   }
 
   /** Makes a device node, fifo or socket; returns its inode number. */
   mknod(dir: number, name: Name, options: NodeOptions): number {
-    const { kind, rdev } = options;
-    const isDevice = kind === S_IFCHR || kind === S_IFBLK;
-    if (!isDevice && kind !== S_IFIFO && kind !== S_IFSOCK) {
-      throw new FsError("EINVAL", "not a kind of special file");
-    }
-    return this.#make(dir, name, kind, options, (inode) => {
-      if (isDevice) inode.rdev = rdev ?? { major: 0, minor: 0 };
-    }).number;
+    return makeSpecial(this.#directory(dir), name, options);
   }
 
   /** Makes a symbolic link to `target`; returns its inode number. */
@@ -224,19 +235,16 @@ export class Filesystem {
     target: Name,
     options: CreateOptions = {},
   ): number {
-    const bytes = nameBytes(target);
-    const mode = 0o777;
-    return this.#make(dir, name, S_IFLNK, { ...options, mode }, (inode) => {
-      writeTarget(inode, bytes);
-    }).number;
+    return makeSymlink(this.#directory(dir), name, { ...options, target });
   }
 
   /** Gives file `ino` one more name. `EPERM` for a directory, `EMLINK`. */
-  link(ino: number, dir: number, name: Name): void {
+  link(ino: number, dir: number, name: Name, credentials?: Credentials): void {
     const inode = this.#inode(ino);
     const directory = this.#directory(dir);
     const bytes = checkedName(name);
-    this.#volume.transact(() => linkInode(inode, directory, bytes));
+    const link = (): void => linkInode(inode, directory, bytes);
+    this.#volume.transact(link, credentials);
   }
 
   /** Takes the name of a file away. `EISDIR` for a directory. */
@@ -266,7 +274,7 @@ export class Filesystem {
     fromName: Name,
     toDir: number,
     toName: Name,
-    options: { noReplace?: boolean } = {},
+    options: { noReplace?: boolean; credentials?: Credentials } = {},
   ): void {
     const directories = [this.#directory(fromDir), this.#directory(toDir)];
     const names = [checkedName(fromName), checkedName(toName)];
@@ -275,7 +283,7 @@ export class Filesystem {
     });
     this.#reclaim(this.#volume.transact(() => {
       return renameEntry(from, to, options.noReplace ?? false);
-    }));
+    }, options.credentials));
   }
 
   /**
@@ -321,13 +329,17 @@ export class Filesystem {
     ino: number,
     name: Name,
     value: Uint8Array,
-    flags: { create?: boolean; replace?: boolean } = {},
+    flags: {
+      create?: boolean;
+      replace?: boolean;
+      credentials?: Credentials;
+    } = {},
   ): void {
     const inode = this.#inode(ino);
     this.#volume.transact(() => {
       checkMutable(inode);
       setXattr(inode, nameBytes(name), value, flags);
-    });
+    }, flags.credentials);
   }
 
   /** The names of the extended attributes of inode `ino`. */
@@ -346,14 +358,22 @@ export class Filesystem {
 
   /** Opens file `ino`: it lives until {@link Filesystem.release}. */
   retain(ino: number): void {
-    this.#volume.openFiles.retain(this.#inode(ino).number);
+    const { openFiles } = this.#volume;
+    // What is open is in use: there is nothing to read that could fail.
+    if (!openFiles.has(ino)) this.#inode(ino);
+    openFiles.retain(ino);
   }
 
-  /** Closes file `ino`; without names it goes with the last close. */
+  /**
+   * Closes file `ino`; without names it goes with the last close. Closes it
+   * although it throws: then whether it has names left could not be read, and
+   * if it has none, the next opening of the volume reclaims it.
+   */
   release(ino: number): void {
-    const inode = this.#inode(ino);
-    if (!this.#volume.openFiles.release(ino)) return;
-    if (inode.links === 0 && !this.readOnly) finishLater(this.#volume, ino);
+    this.#begin();
+    if (!this.#volume.openFiles.release(ino) || this.readOnly) return;
+    const { links } = new Inode(this.#volume, ino);
+    if (links === 0) finishLater(this.#volume, ino);
   }
 
   /**
@@ -422,45 +442,9 @@ export class Filesystem {
     return inode;
   }
 
-  #make(
-    dir: number,
-    name: Name,
-    kind: number,
-    options: CreateOptions,
-    fill?: (inode: Inode) => void,
-  ): Inode {
-    const directory = this.#directory(dir);
-    const bytes = checkedName(name);
-    const mode = kind | (options.mode ?? 0o644) & 0o7777;
-    const { credentials } = options;
-    return this.#volume.transact(() => {
-      const inode = createInode(directory, bytes, { mode, credentials });
-      fill?.(inode);
-      return inode;
-    }, credentials);
-  }
-
-  /** Returns false if blocks are left to be freed. */
-  #resize(inode: Inode, size: number): boolean {
-    checkOffset(size);
-    checkMutable(inode);
-    const isDone = resizeContents(inode, size);
-    if (!isDone && inode.links > 0) addOrphan(inode);
-    return isDone;
-  }
-
+  /** After a name was taken away: frees `ino`, if it is not 0. */
   #reclaim(ino: number): void {
+    this.#namespaceVersion++;
     if (ino !== 0) finishLater(this.#volume, ino);
-  }
-}
-
-/** Whether the caller is not the superuser, which is meant if none is named. */
-function isOrdinary(credentials: Credentials = SUPERUSER): boolean {
-  return credentials.uid !== 0;
-}
-
-function checkOffset(offset: number): void {
-  if (!Number.isSafeInteger(offset) || offset < 0) {
-    throw new FsError("EINVAL", `${offset} is no byte offset`);
   }
 }

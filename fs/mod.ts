@@ -18,6 +18,8 @@ export {
   FsError,
 } from "./errors.ts";
 export { Filesystem } from "./filesystem.ts";
+export type { Confinement } from "./confinement.ts";
+export { GuardedFilesystem, type GuardOptions } from "./guarded_filesystem.ts";
 export { format, type FormatOptions } from "./format.ts";
 export { LINK_MAX, NAME_MAX, ROOT_INODE } from "./geometry.ts";
 export * from "./options.ts";
@@ -25,10 +27,18 @@ export type { Name } from "./namespace.ts";
 export {
   PATH_MAX,
   Paths,
+  type PathsOptions,
+  type PathSource,
   type ResolvedParent,
   type ResolveOptions,
   SYMLINKS_MAX,
 } from "./paths.ts";
+export {
+  MAY_EXECUTE,
+  MAY_READ,
+  MAY_WRITE,
+  type OpenWants,
+} from "./permissions.ts";
 export type { AtimePolicy } from "./setattr.ts";
 export { settledView } from "./settled_view.ts";
 export { probeBlockSize } from "./superblock.ts";

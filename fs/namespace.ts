@@ -166,8 +166,8 @@ export function linkInode(
 export function unlinkName(directory: Inode, name: Uint8Array): number {
   const place = requireEntry(directory, name);
   const inode = namedInode(directory.volume, place);
-  if (inode.isDirectory) throw new FsError("EISDIR");
   checkRemovable(directory, inode);
+  if (inode.isDirectory) throw new FsError("EISDIR");
   removeEntry(directory, name, place);
   return dropLink(inode) ? inode.number : 0;
 }
@@ -181,8 +181,8 @@ export function removeDirectory(directory: Inode, name: Uint8Array): number {
   }
   const place = requireEntry(directory, name);
   const inode = namedInode(directory.volume, place);
-  if (!inode.isDirectory) throw new FsError("ENOTDIR");
   checkRemovable(directory, inode);
+  if (!inode.isDirectory) throw new FsError("ENOTDIR");
   if (!isEmptyDirectory(inode)) throw new FsError("ENOTEMPTY");
   removeEntry(directory, name, place);
   lowerLinks(directory);
@@ -241,16 +241,16 @@ export function renameEntry(
 
 /** Throws unless `name` is free in `directory`, and `directory` still one. */
 function checkVacant(directory: Inode, name: Uint8Array): void {
-  checkMayAdd(directory);
+  checkThere(directory);
   if (isDots(name) || findEntry(directory, name) !== null) {
     throw new FsError("EEXIST");
   }
+  checkMutable(directory, true);
 }
 
-/** Throws if `directory` was removed, or its flags forbid new names. */
-function checkMayAdd(directory: Inode): void {
+/** Throws if `directory` was removed. */
+function checkThere(directory: Inode): void {
   if (directory.links === 0) throw new FsError("ENOENT", "directory removed");
-  checkMutable(directory, true);
 }
 
 function checkReplaceable(
@@ -258,7 +258,8 @@ function checkReplaceable(
   directory: Inode,
   replaced: Inode | null,
 ): void {
-  checkMayAdd(directory);
+  checkThere(directory);
+  checkMutable(directory, true);
   if (replaced === null) return;
   if (inode.isDirectory && !replaced.isDirectory) throw new FsError("ENOTDIR");
   if (!inode.isDirectory && replaced.isDirectory) throw new FsError("EISDIR");

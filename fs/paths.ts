@@ -13,7 +13,7 @@ import {
   S_IFLNK,
   S_IFMT,
 } from "./attributes.ts";
-import { isDots } from "./directory.ts";
+import { isDots, isParentName } from "./directory.ts";
 import { FsError } from "./errors.ts";
 import type { Filesystem } from "./filesystem.ts";
 import type { CreateOptions } from "./options.ts";
@@ -31,6 +31,8 @@ const LOOKUPS_MAX = 4096;
 export const PATH_MAX = 4095;
 
 const SLASH = 0x2f;
+/** The name of a directory in itself. */
+const DOT: Uint8Array = Uint8Array.of(0x2e);
 
 /** How a path is to be resolved. */
 export interface ResolveOptions {
@@ -50,15 +52,52 @@ export interface ResolvedParent {
   readonly mustBeDirectory: boolean;
 }
 
+/**
+ * The calls by inode number that paths are made of. `lookup` decides whether a
+ * directory may be searched, the others whether what they do may be done.
+ */
+export type PathSource = Pick<
+  Filesystem,
+  | "create"
+  | "getattr"
+  | "link"
+  | "lookup"
+  | "mkdir"
+  | "read"
+  | "readdir"
+  | "readlink"
+  | "rename"
+  | "rmdir"
+  | "setattr"
+  | "symlink"
+  | "unlink"
+  | "write"
+>;
+
+/** Where paths begin. */
+export interface PathsOptions {
+  /**
+   * The directory that `/` stands for, in paths and in symbolic links; the
+   * volume's root if absent. No path that starts there or below leaves it, as
+   * after chroot(2).
+   */
+  root?: number;
+}
+
 /** See the module. */
-export class Paths {
+export class Paths<F extends PathSource = Filesystem> {
+  /** The directory that `/` stands for. */
+  readonly root: number;
+
   /** Makes the path face of `fs`. */
-  constructor(readonly fs: Filesystem) {}
+  constructor(readonly fs: F, options: PathsOptions = {}) {
+    this.root = options.root ?? ROOT_INODE;
+  }
 
   /** The inode `path` leads to. `ENOENT`, `ENOTDIR`, `ELOOP`. */
   resolve(path: Name, options: ResolveOptions = {}): number {
     const bytes = checkedPath(path);
-    return this.#walk(bytes, options.from ?? ROOT_INODE, {
+    return this.#walk(bytes, options.from ?? this.root, {
       follow: options.follow ?? true,
       links: 0,
       lookups: 0,
@@ -69,7 +108,7 @@ export class Paths {
    * The directory and the name that `path` ends in; there need not be such a
    * name. `EINVAL` where the path ends in no name: `/`, `.` or `..`.
    */
-  resolveParent(path: Name, from: number = ROOT_INODE): ResolvedParent {
+  resolveParent(path: Name, from: number = this.root): ResolvedParent {
     const bytes = checkedPath(path);
     let end = bytes.length;
     while (end > 0 && bytes[end - 1] === SLASH) end--;
@@ -131,7 +170,7 @@ export class Paths {
 
   /** Makes the directory at `path` and those above it; returns its inode. */
   mkdirAll(path: Name, options?: CreateOptions): number {
-    let dir = ROOT_INODE;
+    let dir = this.root;
     for (const name of components(checkedPath(path))) {
       dir = this.#openOrMakeDirectory(dir, name, options);
     }
@@ -269,13 +308,15 @@ export class Paths {
     from: number,
     state: { follow: boolean; links: number; lookups: number },
   ): number {
-    let ino = path[0] === SLASH ? ROOT_INODE : from;
+    let ino = path[0] === SLASH ? this.root : from;
     const names = components(path);
     const mustBeDirectory = path[path.length - 1] === SLASH;
     for (let i = 0; i < names.length; i++) {
       if (++state.lookups > LOOKUPS_MAX) throw new FsError("ELOOP");
       const parent = ino;
-      ino = this.fs.lookup(parent, names[i]);
+      // Above the root is the root; whether it may be searched still counts.
+      const isAbove = parent === this.root && isParentName(names[i]);
+      ino = this.fs.lookup(parent, isAbove ? DOT : names[i]);
       const isLast = i === names.length - 1;
       const isLink = (this.fs.getattr(ino).mode & S_IFMT) === S_IFLNK;
       if (!isLink || isLast && !state.follow && !mustBeDirectory) continue;

@@ -70,3 +70,58 @@ Deno.test("one path cannot ask for endless look-ups", () => {
   assert.ok(fs.cacheStatistics.hits - before < 500_000);
   assert.equal(outcome(() => paths.resolve("/l29")), "done");
 });
+
+Deno.test("paths with a root of their own never leave it", () => {
+  const { fs } = sample();
+  const outside = new Paths(fs);
+  outside.mkdirAll("/jail/a/b");
+  outside.writeFile("/jail/inside", "i");
+  outside.writeFile("/jail/a/deep", "d");
+  outside.writeFile("/etc", "o");
+  const root = outside.resolve("/jail");
+  for (
+    const [target, path] of [
+      ["/file", "/jail/absolute out"],
+      ["/inside", "/jail/absolute in"],
+      ["../file", "/jail/up"],
+      ["../../../../inside", "/jail/a/b/far up"],
+      ["/..", "/jail/root"],
+      ["a/b/../../../../inside", "/jail/about"],
+    ]
+  ) {
+    outside.symlink(target, path);
+  }
+  const jail = new Paths(fs, { root });
+  const inside = outside.resolve("/jail/inside");
+  const rows: [string, number | string][] = [
+    ["/", root],
+    ["/..", root],
+    ["../..", root],
+    ["/../../inside", inside],
+    ["/a/../../inside", inside],
+    ["/file", "ENOENT"],
+    ["/../file", "ENOENT"],
+    ["/a/b/../../../file", "ENOENT"],
+    ["/absolute out", "ENOENT"],
+    ["/absolute in", inside],
+    ["/up", "ENOENT"],
+    ["/a/b/far up", inside],
+    ["/root", root],
+    ["/root/inside", inside],
+    ["/about", inside],
+    ["/jail/inside", "ENOENT"],
+  ];
+  for (const [path, expected] of rows) {
+    let found: number | string = 0;
+    const code = outcome(() => found = jail.resolve(path));
+    assert.equal(code === "done" ? found : code, expected, path);
+  }
+  const from = outside.resolve("/jail/a/b");
+  assert.equal(jail.resolve("../../../inside", { from }), inside);
+  assert.equal(jail.resolveParent("/../new").dir, root);
+  assert.equal(jail.resolveParent("new").dir, root);
+  jail.mkdirAll("/../../made/here");
+  assert.equal(outcome(() => outside.stat("/jail/made/here")), "done");
+  assert.equal(outcome(() => jail.rename("/inside", "/../moved")), "done");
+  assert.equal(outcome(() => outside.stat("/jail/moved")), "done");
+});

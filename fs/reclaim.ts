@@ -8,7 +8,7 @@
 
 import { DeviceError } from "../bd/block_device.ts";
 import { S_IFDIR, S_IFLNK, S_IFREG } from "./attributes.ts";
-import { cutBlocks } from "./block_map.ts";
+import { cutBlocks } from "./block_cut.ts";
 import { CorruptError, FsError } from "./errors.ts";
 import { CUT_BLOCKS_MAX, cutContents } from "./file.ts";
 import { INODE, Inode } from "./inode.ts";

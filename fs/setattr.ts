@@ -22,6 +22,7 @@ import {
   type TimeName,
   USER_FLAGS,
 } from "./inode.ts";
+import { isMember } from "./permissions.ts";
 import { chmodAcl } from "./xattr.ts";
 
 /**
@@ -41,7 +42,7 @@ export function changeAttributes(
   const { mode, flags, size, birthtime, ctime, ...others } = changes;
   const isUnlocking = flags !== undefined && mode === undefined &&
     Object.values(others).every((value) => value === undefined);
-  if (!isUnlocking) checkMutable(inode);
+  if (!isUnlocking) checkMutable(inode, isTouch(changes));
   changeOwner(inode, changes);
   if (mode !== undefined) {
     inode.mode = inode.mode & S_IFMT | mode & 0o7777;
@@ -51,12 +52,21 @@ export function changeAttributes(
     const kept = inode.get(INODE.i_flags) & ~USER_FLAGS;
     inode.set(INODE.i_flags, kept | flags & USER_FLAGS);
   }
-  if (size !== undefined) inode.touch("mtime");
-  inode.touch("ctime");
+  // The clock is read once: times that are set to the present are equal.
+  const present: TimeName[] = ["ctime"];
+  if (size !== undefined || changes.mtime === "now") present.push("mtime");
+  if (changes.atime === "now") present.push("atime");
+  inode.touch(...present);
   changeTime(inode, "atime", changes.atime);
   changeTime(inode, "mtime", changes.mtime);
   changeTime(inode, "ctime", ctime);
   changeTime(inode, "crtime", birthtime);
+}
+
+/** Whether no more is asked for than what appending does by itself. */
+function isTouch({ atime, mtime, ...others }: AttributeChanges): boolean {
+  return atime === "now" && mtime === "now" &&
+    Object.values(others).every((value) => value === undefined);
 }
 
 function changeOwner(inode: Inode, { uid, gid }: AttributeChanges): void {
@@ -68,34 +78,37 @@ function changeOwner(inode: Inode, { uid, gid }: AttributeChanges): void {
     }
   }
   if (uid === undefined && gid === undefined) return;
-  if (uid !== undefined) inode.uid = uid;
-  if (gid !== undefined) inode.gid = gid;
   // Whoever gave the file set-id bits did not give them to its new owner.
   dropSetId(inode);
+  if (uid !== undefined) inode.uid = uid;
+  if (gid !== undefined) inode.gid = gid;
 }
 
-/** Clears the set-id bits of a file that someone else has changed. */
+/**
+ * Clears the set-id bits of a file that the running operation changes for
+ * someone who could not have given it these.
+ */
 export function dropSetId(inode: Inode): void {
-  const { mode, kind } = inode;
+  const { mode, kind, volume } = inode;
   if (kind !== S_IFREG || (mode & (S_ISUID | S_ISGID)) === 0) return;
   // Without group execution, set-gid once meant mandatory locking.
-  const groupExecutes = (mode & 0o010) !== 0;
-  inode.mode = mode & ~(S_ISUID | (groupExecutes ? S_ISGID : 0));
+  const keepsGroup = (mode & 0o010) === 0 &&
+    isMember(volume.credentials, inode.gid);
+  inode.mode = mode & ~(keepsGroup ? S_ISUID : S_ISUID | S_ISGID);
 }
 
+/** Stores a time, unless it is the present, which the caller has stored. */
 function changeTime(
   inode: Inode,
   name: TimeName,
   time: Timestamp | "now" | undefined,
 ): void {
-  if (time === "now") inode.touch(name);
-  else if (time !== undefined) {
-    const { sec, nsec } = time;
-    const isTime = Number.isSafeInteger(sec) && Number.isInteger(nsec) &&
-      nsec >= 0 && nsec < 1_000_000_000;
-    if (!isTime) throw new FsError("EINVAL", `${sec}.${nsec} is no time`);
-    inode.setTime(name, time);
-  }
+  if (time === undefined || time === "now") return;
+  const { sec, nsec } = time;
+  const isTime = Number.isSafeInteger(sec) && Number.isInteger(nsec) &&
+    nsec >= 0 && nsec < 1_000_000_000;
+  if (!isTime) throw new FsError("EINVAL", `${sec}.${nsec} is no time`);
+  inode.setTime(name, time);
 }
 
 /** Sets the time of the last read, as `policy` asks. */

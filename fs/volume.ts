@@ -158,6 +158,11 @@ export class Volume {
     );
   }
 
+  /** For whom the running operation is done. */
+  get credentials(): Credentials {
+    return this.#credentials;
+  }
+
   /** Whether the running operation may take blocks from the reserve. */
   get mayUseReserve(): boolean {
     const { uid, gid, groups = [] } = this.#credentials;

@@ -18,10 +18,11 @@ import {
   permissionsOf,
   withPermissions,
 } from "./acl.ts";
-import { S_IFDIR, S_IFLNK, S_IFREG } from "./attributes.ts";
+import { S_IFDIR, S_IFLNK, S_IFREG, S_ISGID } from "./attributes.ts";
 import { FsError } from "./errors.ts";
 import { COMPAT } from "./features.ts";
 import type { Inode } from "./inode.ts";
+import { isMember } from "./permissions.ts";
 import { REVISION_ORIGINAL, SUPERBLOCK } from "./superblock.ts";
 import type { Volume } from "./volume.ts";
 import {
@@ -108,7 +109,12 @@ export function setXattr(
     if (options.replace && !exists) throw new FsError("ENODATA");
   }
   if (entries === null) store(inode, key, value.slice());
-  else setAcl(inode, key, entries);
+  else {
+    if (entries.length > 0 && key.index === XATTR_INDEX.aclAccess) {
+      dropForeignGroup(inode);
+    }
+    setAcl(inode, key, entries);
+  }
   inode.touch("ctime");
 }
 
@@ -145,6 +151,15 @@ export function inheritAcl(directory: Inode, inode: Inode): void {
   if (inode.isDirectory) store(inode, DEFAULT_ACL, encodeDiskAcl(entries));
   const mode = inode.mode & permissionsOf(entries);
   setAcl(inode, ACCESS_ACL, withPermissions(entries, mode));
+}
+
+/**
+ * A list sets permissions as chmod(2) does: who is not in the file's group
+ * cannot leave it set-gid.
+ */
+function dropForeignGroup(inode: Inode): void {
+  if (isMember(inode.volume.credentials, inode.gid)) return;
+  inode.mode &= ~S_ISGID;
 }
 
 function isAcl({ index }: XattrKey): boolean {

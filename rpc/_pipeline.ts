@@ -4,10 +4,16 @@
  * @module
  */
 
-/** Lets at most `limit` promises be pending; the first failure ends it. */
+/**
+ * Lets at most `limit` promises be pending; the first failure ends it.
+ *
+ * Invariant: a failure is in `#failure` as soon as it is known, and every
+ * {@link add} and {@link finish} from then on throws it.
+ */
 export class Pipeline {
   readonly #limit: number;
-  readonly #pending: Promise<unknown>[] = [];
+  readonly #pending = new Set<Promise<void>>();
+  #failure: { readonly error: unknown } | null = null;
 
   /** Makes a pipeline that holds `limit` promises, at least one. */
   constructor(limit: number) {
@@ -16,17 +22,30 @@ export class Pipeline {
 
   /**
    * Adds `promise`, and resolves when there is room for another one. Rejects
-   * with the failure of the oldest promise.
+   * with the first failure there was.
    */
   async add(promise: Promise<unknown>): Promise<void> {
-    // A failure is reported by the call that awaits it, not as unhandled.
-    promise.catch(() => {});
-    this.#pending.push(promise);
-    if (this.#pending.length >= this.#limit) await this.#pending.shift();
+    const done = promise.then(
+      () => {},
+      (error) => {
+        this.#failure ??= { error };
+      },
+    ).finally(() => this.#pending.delete(done));
+    this.#pending.add(done);
+    this.#check();
+    while (this.#pending.size >= this.#limit) {
+      await Promise.race(this.#pending);
+    }
+    this.#check();
   }
 
   /** Resolves when all are done; rejects with the first failure. */
   async finish(): Promise<void> {
-    await Promise.all(this.#pending.splice(0));
+    await Promise.all(this.#pending);
+    this.#check();
+  }
+
+  #check(): void {
+    if (this.#failure) throw this.#failure.error;
   }
 }

@@ -8,20 +8,20 @@ import { FsError } from "../fs/errors.ts";
 import type { Endpoint, UnixEndpoint } from "./endpoint.ts";
 import { formatEndpoint } from "./endpoint.ts";
 import { endpointError } from "./endpoint_error.ts";
+import type { Peer } from "./peer.ts";
 import type { Transport, TransportListener } from "./transport.ts";
 
 /** A stream over a socket of the platform. */
 class SocketTransport implements Transport {
-  readonly peer?: string;
+  readonly peer: Peer;
   readonly #conn: Deno.Conn;
   #closed = false;
 
-  constructor(conn: Deno.Conn) {
+  /** Stands on a connection at `endpoint`. */
+  constructor(conn: Deno.Conn, endpoint: Endpoint) {
     this.#conn = conn;
-    if (conn.remoteAddr.transport === "tcp") {
-      const { hostname: host, port } = conn.remoteAddr;
-      this.peer = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-    }
+    this.peer = { endpoint, address: addressOf(conn.remoteAddr) };
+    if ("setNoDelay" in conn) prepareTcp(conn as Deno.TcpConn);
   }
 
   read(into: Uint8Array): Promise<number | null> {
@@ -40,6 +40,19 @@ class SocketTransport implements Transport {
   }
 }
 
+function prepareTcp(conn: Deno.TcpConn): void {
+  // Requests are small and are batched here: the kernel must not hold them.
+  conn.setNoDelay(true);
+  // A peer whose machine has gone without a word is noticed in the end.
+  conn.setKeepAlive(true);
+}
+
+function addressOf(address: Deno.Addr): string | undefined {
+  if (address.transport !== "tcp") return undefined;
+  const { hostname: host, port } = address;
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
 /** Connects to a socket. Rejects with {@link EndpointError}. */
 export async function dialSocket(endpoint: Endpoint): Promise<Transport> {
   try {
@@ -52,15 +65,12 @@ export async function dialSocket(endpoint: Endpoint): Promise<Transport> {
 async function connectSocket(endpoint: Endpoint): Promise<Transport> {
   if (endpoint.kind === "unix") {
     const path = socketPath(endpoint);
-    return new SocketTransport(
-      await Deno.connect({ transport: "unix", path }),
-    );
+    const conn = await Deno.connect({ transport: "unix", path });
+    return new SocketTransport(conn, endpoint);
   }
   const { host: hostname, port } = endpoint;
   const conn = await Deno.connect({ hostname, port });
-  // Requests are small and are batched here: the kernel must not hold them.
-  conn.setNoDelay(true);
-  return new SocketTransport(conn);
+  return new SocketTransport(conn, endpoint);
 }
 
 /**
@@ -109,8 +119,7 @@ class SocketListener implements TransportListener {
   async accept(): Promise<Transport | null> {
     try {
       const conn = await this.#listener.accept();
-      if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
-      return new SocketTransport(conn);
+      return new SocketTransport(conn, this.endpoint);
     } catch (error) {
       if (this.#closed) return null;
       throw error;

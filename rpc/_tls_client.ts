@@ -5,6 +5,7 @@
  */
 
 import { isIP } from "node:net";
+import type { Duplex } from "node:stream";
 import { checkServerIdentity, connect, type TLSSocket } from "node:tls";
 import { dialSocket } from "./_sockets.ts";
 import { HandshakeError, tlsEndpointError } from "./_tls_errors.ts";
@@ -12,14 +13,8 @@ import { TlsTransport } from "./_tls_transport.ts";
 import { TlsWire } from "./_tls_wire.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { checkTlsOptions } from "./tls_check.ts";
-import { ALPN, type TlsClientOptions } from "./tls_options.ts";
+import { ALPN, type TlsDialOptions } from "./tls_options.ts";
 import type { Transport } from "./transport.ts";
-
-/** How a client connects. */
-export interface TlsDialOptions extends TlsClientOptions {
-  /** Milliseconds for the handshake; 10,000 if absent. */
-  readonly handshakeTimeout?: number;
-}
 
 /**
  * Connects by TLS. The server's certificate must come from the CA given and be
@@ -33,12 +28,12 @@ export async function dialTls(
 ): Promise<Transport> {
   checkTlsOptions(options);
   const wire = new TlsWire(await dialSocket(endpoint));
-  const name = options.serverName ??
-    (endpoint.kind === "unix" ? undefined : endpoint.host);
   try {
-    const socket = await shakeHands(wire, name, options);
+    const name = serverNameOf(endpoint, options);
+    const shaken = shakeHands(wire, name, options);
+    wire.want();
     return new TlsTransport(
-      socket,
+      await shaken,
       wire,
       (error) => tlsEndpointError(endpoint, error ?? SILENT_END),
     );
@@ -49,21 +44,47 @@ export async function dialTls(
 }
 
 /** The code of a connection that ended before the server said anything. */
-const SILENT_END = "ECONNRESET";
+export const SILENT_END = "ECONNRESET";
 
-function shakeHands(
-  wire: TlsWire,
+/** Whom the server's certificate must be for; undefined for anybody. */
+export function serverNameOf(
+  endpoint: Endpoint,
+  { serverName }: TlsDialOptions,
+): string | undefined {
+  return serverName ?? (endpoint.kind === "unix" ? undefined : endpoint.host);
+}
+
+/**
+ * Makes TLS of a stream of bytes; the server's certificate must be for `name`.
+ * Rejects with what `tlsEndpointError()` explains.
+ */
+export async function shakeHands(
+  stream: Duplex,
   name: string | undefined,
   options: TlsDialOptions,
 ): Promise<TLSSocket> {
-  const { ca, cert, key, handshakeTimeout = 10_000 } = options;
-  const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
-  const timer = setTimeout(() => {
-    const text = `no answer to the TLS handshake in ${handshakeTimeout} ms`;
-    reject(new HandshakeError(text));
-  }, handshakeTimeout);
+  const { handshakeTimeout = 10_000 } = options;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const tooLate = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const text = `no answer to the TLS handshake in ${handshakeTimeout} ms`;
+      reject(new HandshakeError(text));
+    }, handshakeTimeout);
+  });
+  try {
+    return await Promise.race([handshake(stream, name, options), tooLate]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function handshake(
+  stream: Duplex,
+  name: string | undefined,
+  { ca, cert, key }: TlsDialOptions,
+): Promise<TLSSocket> {
   const socket = connect({
-    socket: wire,
+    socket: stream,
     ca,
     cert,
     key,
@@ -76,15 +97,15 @@ function shakeHands(
     ALPNProtocols: [ALPN],
     rejectUnauthorized: true,
   });
-  socket.on("error", reject);
-  socket.once("close", () => reject(SILENT_END));
-  socket.once("secureConnect", () => {
-    // In a resumed session a certificate is not checked: none is wanted.
-    const isChecked = socket.authorized && !socket.isSessionReused();
-    if (!isChecked) reject("UNABLE_TO_VERIFY_LEAF_SIGNATURE");
-    else if (socket.alpnProtocol === ALPN) resolve(socket);
-    else reject("ERR_SSL_NO_APPLICATION_PROTOCOL");
+  return new Promise((resolve, reject) => {
+    socket.on("error", reject);
+    socket.once("close", () => reject(SILENT_END));
+    socket.once("secureConnect", () => {
+      // In a resumed session a certificate is not checked: none is wanted.
+      const isChecked = socket.authorized && !socket.isSessionReused();
+      if (!isChecked) reject("UNABLE_TO_VERIFY_LEAF_SIGNATURE");
+      else if (socket.alpnProtocol === ALPN) resolve(socket);
+      else reject("ERR_SSL_NO_APPLICATION_PROTOCOL");
+    });
   });
-  wire.want();
-  return promise.finally(() => clearTimeout(timer));
 }

@@ -5,7 +5,7 @@
  */
 
 import { setImmediate } from "node:timers";
-import { createServer, type TLSSocket } from "node:tls";
+import { createServer, type Server, type TLSSocket } from "node:tls";
 import { listenSocket } from "./_sockets.ts";
 import { HandshakeError, refusalReason } from "./_tls_errors.ts";
 import { TlsTransport } from "./_tls_transport.ts";
@@ -127,7 +127,8 @@ class TlsListener implements TransportListener {
     } catch (error) {
       if (!this.#closed) {
         const at = formatEndpoint(this.endpoint);
-        const from = wire.peer ? ` from ${wire.peer}` : "";
+        const { address } = wire.peer;
+        const from = address ? ` from ${address}` : "";
         log(`Refused a client${from} at ${at}: ${refusalReason(error)}`);
       }
       wire.close();
@@ -149,11 +150,13 @@ class TlsListener implements TransportListener {
     );
   }
 
-  #shakeHands(wire: TlsWire): Promise<Transport> {
-    const { ca, cert, key, handshakeTimeout } = this.#options;
-    // The server that listens is the one below. This one is for its events,
-    // which say of one connection only what became of it.
-    const server = createServer({
+  /**
+   * The server that listens is the one below. This one is for its events,
+   * which say of one connection only what became of it.
+   */
+  #engine(): Server {
+    const { ca, cert, key } = this.#options;
+    return createServer({
       ca,
       cert,
       key,
@@ -165,6 +168,11 @@ class TlsListener implements TransportListener {
       // has failed until it runs out.
       handshakeTimeout: -1,
     });
+  }
+
+  #shakeHands(wire: TlsWire): Promise<Transport> {
+    const { handshakeTimeout } = this.#options;
+    const server = this.#engine();
     const { promise, resolve, reject } = Promise.withResolvers<Transport>();
     this.#handshakes.set(wire, reject);
     const timer = setTimeout(() => {
@@ -177,7 +185,12 @@ class TlsListener implements TransportListener {
       if (socket.isSessionReused()) reject(new HandshakeError(RESUMED));
       // The runtime checks both, but not clients that offer no protocol.
       else if (socket.authorized && socket.alpnProtocol === ALPN) {
-        resolve(new TlsTransport(socket, wire));
+        try {
+          resolve(new TlsTransport(socket, wire));
+        } catch {
+          // Thrown on from an event, it would end the server.
+          reject(new HandshakeError("its certificate cannot be understood"));
+        }
       } else reject("ERR_SSL_NO_APPLICATION_PROTOCOL");
     });
     server.on("tlsClientError", (error: Error, socket: TLSSocket) => {

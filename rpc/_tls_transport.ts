@@ -6,6 +6,7 @@
 
 import type { TLSSocket } from "node:tls";
 import type { TlsWire } from "./_tls_wire.ts";
+import { describeCertificate, type Peer } from "./peer.ts";
 import type { Transport } from "./transport.ts";
 
 /** The engine encrypts as much at a time, and keeps copies of what is more. */
@@ -21,6 +22,8 @@ export type Explain = (error: unknown) => unknown;
  * waits here, and one reading of the wire at most is ahead of that.
  */
 export class TlsTransport implements Transport {
+  /** Who is at the other end, and the certificate that was verified. */
+  readonly peer: Peer;
   readonly #socket: TLSSocket;
   readonly #wire: TlsWire;
   readonly #explain: Explain | null;
@@ -31,13 +34,18 @@ export class TlsTransport implements Transport {
   #failure: unknown = null;
   #wake: (() => void) | null = null;
 
-  /** Stands on an engine whose handshake is done, and on its wire. */
+  /**
+   * Stands on an engine whose handshake is done, and on its wire. Throws for a
+   * certificate of the peer's that cannot be understood.
+   */
   constructor(socket: TLSSocket, wire: TlsWire, explain?: Explain) {
     this.#socket = socket;
     this.#wire = wire;
     this.#explain = explain ?? null;
+    const { raw } = socket.getPeerCertificate();
+    this.peer = { ...wire.peer, certificate: describeCertificate(raw) };
     // The handshake wanted bytes; from now on readers do.
-    wire.enough();
+    wire.establish();
     socket.on("data", (chunk: Uint8Array) => {
       this.#heard = true;
       this.#chunks.push(chunk);
@@ -54,11 +62,6 @@ export class TlsTransport implements Transport {
         this.#notify();
       });
     }
-  }
-
-  /** Where the other end is. */
-  get peer(): string | undefined {
-    return this.#wire.peer;
   }
 
   /** Reads what has arrived, see {@link Transport.read}. */
@@ -92,6 +95,7 @@ export class TlsTransport implements Transport {
       const piece = from.subarray(at, at + WRITE_SIZE);
       const taken = this.#wire.taken(piece.length);
       this.#socket.write(piece);
+      this.#wire.goOn();
       try {
         await taken;
       } catch (error) {

@@ -12,6 +12,7 @@
 
 import { Duplex } from "node:stream";
 import { setImmediate } from "node:timers";
+import type { Peer } from "./peer.ts";
 import type { Transport } from "./transport.ts";
 
 /** The longest TLS record, in bytes: RFC 8446, section 5.2. */
@@ -20,11 +21,19 @@ const RECORD_MAX = 5 + 16 * 1024 + 256;
 /** Bytes that are read at a time when the first buffer has once been full. */
 const READ_SIZE = 64 * 1024;
 
+/**
+ * Bytes of one write that the engine takes as a whole; of longer ones it keeps
+ * a part until what came before is sent.
+ */
+const WHOLE_WRITE_MAX = 32 * 1024;
+
 /** Takes note that the engine's bytes are with the system, or why not. */
 type Taken = (error?: Error) => void;
 
 /** Somebody who waits until what they wrote is with the system. */
 interface Writer {
+  /** Bytes that they wrote. */
+  readonly count: number;
   /** Bytes that have been sent by then, counted from the beginning. */
   readonly target: number;
   readonly resolve: () => void;
@@ -38,6 +47,9 @@ interface Writer {
  *
  * Invariants: one read of the transport is under way at most; the engine
  * writes when its write before has ended, so that one is under way at most.
+ * While `#held` is not null, nobody waits in {@link taken}, and nothing that
+ * the engine has to send can be missed by the peer: it goes out with the next
+ * write, or at the end.
  */
 export class TlsWire extends Duplex {
   readonly #transport: Transport;
@@ -49,6 +61,8 @@ export class TlsWire extends Duplex {
   #sent = 0;
   #expected = 0;
   readonly #writers: Writer[] = [];
+  #established = false;
+  #held: Taken | null = null;
   #closed = false;
   #failure: unknown = null;
 
@@ -58,14 +72,20 @@ export class TlsWire extends Duplex {
     this.#transport = transport;
   }
 
-  /** Where the other end is, see {@link Transport.peer}. */
-  get peer(): string | undefined {
+  /** Who is at the other end, without a certificate. */
+  get peer(): Peer {
     return this.#transport.peer;
   }
 
   /** What the transport failed with; null if it did not. */
   get failure(): unknown {
     return this.#failure;
+  }
+
+  /** Takes note that the handshake is done. */
+  establish(): void {
+    this.#established = true;
+    this.enough();
   }
 
   /** Gives the engine what arrives, until {@link enough}. */
@@ -83,14 +103,22 @@ export class TlsWire extends Duplex {
    * Resolves when `count` bytes that are given to the engine next are with
    * the system. The engine does not tell: it says at once that it took them.
    * But encryption only adds bytes, and so they are when as many have been
-   * sent and nothing is under way.
+   * sent and nothing is under way. {@link goOn} is to be called when the
+   * engine has the bytes.
    */
   taken(count: number): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#expected = Math.max(this.#expected, this.#sent) + count;
-      this.#writers.push({ target: this.#expected, resolve, reject });
+      this.#writers.push({ count, target: this.#expected, resolve, reject });
       if (this.#closed || this.#failure !== null) this.#rejectWriters();
     });
+  }
+
+  /** Lets the engine send what it has by now. */
+  goOn(): void {
+    const held = this.#held;
+    this.#held = null;
+    held?.();
   }
 
   /**
@@ -101,6 +129,7 @@ export class TlsWire extends Duplex {
     if (this.#closed) return;
     this.#closed = true;
     this.#rejectWriters();
+    this.goOn();
     if (this.#sending) this.#end();
     else setImmediate(() => this.#end());
   }
@@ -143,49 +172,66 @@ export class TlsWire extends Duplex {
     callback(null);
   }
 
-  async #read(): Promise<void> {
+  #read(): void {
     this.#reading = true;
-    try {
-      while (this.#wanted && !this.#closed) {
-        const count = await this.#transport.read(this.#buffer);
-        if (count === null) {
-          this.#stop();
-          break;
-        }
-        this.emit("data", this.#buffer.subarray(0, count));
-        if (count === this.#buffer.length && count < READ_SIZE) {
-          this.#buffer = new Uint8Array(READ_SIZE);
-        }
-      }
-    } catch (error) {
-      this.#failure ??= error;
-      this.#stop();
-    } finally {
-      this.#reading = false;
-    }
+    this.#transport.read(this.#buffer).then(this.#onRead, this.#onFailure);
   }
+
+  readonly #onRead = (count: number | null): void => {
+    this.#reading = false;
+    if (count === null) return this.#stop();
+    this.emit("data", this.#buffer.subarray(0, count));
+    if (count === this.#buffer.length && count < READ_SIZE) {
+      this.#buffer = new Uint8Array(READ_SIZE);
+    }
+    if (this.#wanted && !this.#reading && !this.#closed) this.#read();
+  };
+
+  readonly #onFailure = (error: unknown): void => {
+    this.#reading = false;
+    this.#failure ??= error;
+    this.#stop();
+  };
 
   #stop(): void {
     this.#atEnd = true;
     this.emit("end");
   }
 
-  async #send(chunk: Uint8Array, done: Taken): Promise<void> {
+  #send(chunk: Uint8Array, done: Taken): void {
     this.#sending = true;
-    try {
-      await this.#transport.write(chunk);
-    } catch (error) {
-      // What the peer said before it left may still be read.
-      this.#failure ??= error;
-      this.#rejectWriters();
-      done(error as Error);
+    this.#transport.write(chunk).then(
+      () => this.#onSent(chunk.length, done),
+      (error) => {
+        // What the peer said before it left may still be read.
+        this.#failure ??= error;
+        this.#rejectWriters();
+        done(error as Error);
+      },
+    );
+  }
+
+  #onSent(count: number, done: Taken): void {
+    this.#sending = false;
+    this.#sent += count;
+    if (this.#isWhole()) {
+      // Being told, the engine would look in vain for more, and again when
+      // something arrives: it is told when there is more.
+      this.#held = done;
+      this.#resolveWriters();
       return;
     }
-    this.#sending = false;
-    this.#sent += chunk.length;
     // The engine may write the next bytes in this call.
     done();
     if (!this.#sending) this.#resolveWriters();
+  }
+
+  /** True if what was sent is all that the engine was given. */
+  #isWhole(): boolean {
+    const [writer, another] = this.#writers;
+    return this.#established && !this.#closed && another === undefined &&
+      writer !== undefined && writer.count <= WHOLE_WRITE_MAX &&
+      writer.target <= this.#sent;
   }
 
   #resolveWriters(): void {

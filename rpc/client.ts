@@ -5,9 +5,12 @@
  */
 
 import { FsError } from "../fs/errors.ts";
+import { Aborts } from "./_aborts.ts";
+import { type Call, cancelling } from "./_call.ts";
+import { keepAlive } from "./_keep_alive.ts";
+import type { CallOptions, ClientOptions } from "./client_options.ts";
 import { decodeMessage, REPLY_ITEMS_MAX } from "./codec.ts";
 import { DisconnectedError } from "./disconnected_error.ts";
-import { type Endpoint, formatEndpoint, parseEndpoint } from "./endpoint.ts";
 import { EndpointError } from "./endpoint_error.ts";
 import { errnoName } from "./errno.ts";
 import { FrameSplitter } from "./frame.ts";
@@ -17,86 +20,14 @@ import type {
   Arguments,
   HelloReply,
   Node,
-  NumberedOperation,
   OperationName,
   Results,
-} from "./operations.ts";
-import { operationNamed } from "./operations.ts";
+} from "./operations/mod.ts";
+import { operationNamed } from "./operations/mod.ts";
 import { ProtocolError } from "./protocol_error.ts";
-import type { TlsClientOptions } from "./tls_options.ts";
-import { dial, type Transport } from "./transport.ts";
+import { RemoteFiles } from "./remote_files.ts";
+import type { Transport } from "./transport.ts";
 import { readFields, WireTypeError, writeFields } from "./wire_types.ts";
-
-/** How a connection is made. */
-export interface ConnectOptions {
-  /** Most requests in flight; 64 if absent, bounded by the server's limit. */
-  maxInFlight?: number;
-  /** Longest reply frame in bytes; 1 MiB + 4 KiB if absent. */
-  maxFrame?: number;
-  /**
-   * Milliseconds until the server must have answered the hello, and for the
-   * handshake of TLS before that; 10,000.
-   */
-  helloTimeout?: number;
-  /** Makes it TLS: needed for `tls:`, and not for `tcp:`. */
-  tls?: TlsClientOptions;
-  /** Makes the byte stream; the platform's own sockets, or TLS, if absent. */
-  dial?: (endpoint: Endpoint) => Promise<Transport>;
-}
-
-/**
- * Connects to a server and agrees on version and limits.
- *
- * `endpoint` is `unix:PATH`, `unix:@ABSTRACT`, `tcp:HOST:PORT` or
- * `tls:HOST:PORT`. Rejects with {@link EndpointError} if nobody listens there
- * or a certificate is refused, with {@link FsError} if the server refuses the
- * connection, and with {@link ProtocolError} if what listens there does not
- * speak the protocol.
- *
- * @example
- * ```ts
- * await using client = await connect("unix:/run/nextfs.sock");
- * const { attributes } = await client.call("getattr", { node: client.root });
- * ```
- */
-export async function connect(
-  endpoint: string | Endpoint,
-  options: ConnectOptions = {},
-): Promise<Client> {
-  const where = typeof endpoint === "string"
-    ? parseEndpoint(endpoint)
-    : endpoint;
-  const { helloTimeout: milliseconds = 10_000, tls } = options;
-  const transport = options.dial
-    ? await options.dial(where)
-    : await dial(where, tls && { ...tls, handshakeTimeout: milliseconds });
-  const client = new Client(transport, formatEndpoint(where), options);
-  const timer = setTimeout(() => {
-    client.fail(
-      new ProtocolError(
-        `Cannot use the server at ${formatEndpoint(where)}: no answer to ` +
-          `the hello within ${milliseconds} ms`,
-      ),
-    );
-  }, milliseconds);
-  try {
-    await client.hello();
-    return client;
-  } catch (error) {
-    await client.close();
-    throw error;
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** A call that waits to be sent, or for its reply. */
-interface Call {
-  readonly operation: NumberedOperation;
-  readonly args: Readonly<Record<string, unknown>>;
-  readonly resolve: (results: never) => void;
-  readonly reject: (error: unknown) => void;
-}
 
 /** First size of the buffers for requests and replies, in bytes. */
 const BUFFER_SIZE = 72 * 1024;
@@ -111,8 +42,10 @@ const BUFFER_KEPT_MAX = 4 * 1024 * 1024;
  * One connection to a server. {@link connect} makes it.
  *
  * Invariants: a call is in exactly one of `#waiting` and `#pending` until its
- * promise settles; `#waiting` is empty unless `#pending` is full; once
- * `#failure` is set both are empty and stay so.
+ * promise settles, and an aborted one until its turn or its reply comes;
+ * `#waiting` is empty unless `#pending` is full, but for one place that only
+ * urgent calls take, so that what waits on the server can always be cancelled;
+ * once `#failure` is set both are empty and stay so.
  */
 export class Client implements AsyncDisposable {
   /** Resolves when the connection has ended, whoever ended it. */
@@ -126,6 +59,10 @@ export class Client implements AsyncDisposable {
   readonly #writer = new FrameWriter(new Uint8Array(BUFFER_SIZE));
   readonly #pending = new Map<number, Call>();
   readonly #waiting: Call[] = [];
+  readonly #aborts = new Aborts<Call>((call, reason) =>
+    this.#abort(call, reason)
+  );
+  #files: RemoteFiles | null = null;
   #spare: Uint8Array = new Uint8Array(BUFFER_SIZE);
   #flushing = false;
   #lastId = 0;
@@ -133,12 +70,13 @@ export class Client implements AsyncDisposable {
   #requestFrameMax = HELLO_FRAME_MAX;
   #limits: HelloReply | null = null;
   #failure: Error | null = null;
+  #stopPings = (): void => {};
 
   /** Stands on `transport`; `server` names the peer in messages. */
   constructor(
     transport: Transport,
     server: string,
-    options: ConnectOptions = {},
+    options: ClientOptions = {},
   ) {
     this.#transport = transport;
     this.#server = server;
@@ -169,6 +107,11 @@ export class Client implements AsyncDisposable {
     return this.limits.root;
   }
 
+  /** The server's files, by path. */
+  get files(): RemoteFiles {
+    return this.#files ??= new RemoteFiles(this);
+  }
+
   /** Agrees on version and limits; {@link connect} has done it. */
   async hello(): Promise<void> {
     const limits = await this.call("hello", {
@@ -176,6 +119,7 @@ export class Client implements AsyncDisposable {
       version: VERSION,
       maxFrame: this.#maxFrame,
       maxInFlight: this.#maxInFlightWanted,
+      extensions: [],
     });
     if (limits.version !== VERSION) {
       throw new ProtocolError(
@@ -186,10 +130,16 @@ export class Client implements AsyncDisposable {
     this.#limits = limits;
     this.#inFlightMax = Math.min(limits.maxInFlight, this.#maxInFlightWanted);
     this.#requestFrameMax = limits.maxFrame;
+    if (this.#failure) return;
+    this.#stopPings = keepAlive(
+      limits.idleTimeout,
+      () => this.#lastId,
+      () => this.call("ping", {}).catch(() => {}),
+    );
   }
 
   /**
-   * Calls an operation of the table (`rpc/operations.ts`) by its name.
+   * Calls an operation of the table (`rpc/operations/`) by its name.
    *
    * Resolves with the results by name. Rejects with {@link FsError} if the
    * server refuses (`code` is the errno name) and, for every call in flight,
@@ -200,16 +150,23 @@ export class Client implements AsyncDisposable {
   call<K extends OperationName>(
     operation: K,
     args: Arguments<K>,
+    { signal, undo }: CallOptions<Results<K>> = {},
   ): Promise<Results<K>> {
     return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      if (this.#failure) throw this.#failure;
       const call: Call = {
         operation: operationNamed(operation),
         args,
         resolve,
         reject,
+        signal,
+        undo,
+        id: 0,
+        aborted: false,
       };
-      if (this.#failure) reject(this.#failure);
-      else if (this.#pending.size < this.#inFlightMax) this.#send(call);
+      if (signal) this.#aborts.add(signal, call);
+      if (this.#hasRoom(call)) this.#send(call);
       else this.#waiting.push(call);
     });
   }
@@ -231,11 +188,42 @@ export class Client implements AsyncDisposable {
   fail(error: Error): void {
     if (this.#failure) return;
     this.#failure = error;
+    this.#stopPings();
     const calls = [...this.#pending.values(), ...this.#waiting];
     this.#pending.clear();
     this.#waiting.length = 0;
-    for (const call of calls) call.reject(error);
+    for (const call of calls) this.#reject(call, error);
     this.#transport.close();
+  }
+
+  /** The last place is for urgent calls, if there is more than one. */
+  #hasRoom({ urgent }: Call): boolean {
+    const kept = urgent || this.#inFlightMax === 1 ? 0 : 1;
+    return this.#pending.size < this.#inFlightMax - kept;
+  }
+
+  /** Sends the calls whose turn has come. */
+  #sendWaiting(): void {
+    const waiting = this.#waiting;
+    while (waiting.length > 0 && this.#hasRoom(waiting[0])) {
+      const call = waiting.shift()!;
+      if (!call.aborted) this.#send(call);
+    }
+  }
+
+  #reject(call: Call, error: unknown): void {
+    if (call.signal) this.#aborts.delete(call.signal, call);
+    call.reject(error);
+  }
+
+  /** Nobody waits for a call any more: the server need not, either. */
+  #abort(call: Call, reason: unknown): void {
+    call.aborted = true;
+    call.reject(reason);
+    if (call.id === 0) return;
+    const cancel = cancelling(call.id);
+    if (this.#hasRoom(cancel)) this.#send(cancel);
+    else this.#waiting.unshift(cancel);
   }
 
   /** Puts a call among those that the next write takes along. */
@@ -248,13 +236,15 @@ export class Client implements AsyncDisposable {
         needed = this.#encode(id, call);
       }
     } catch (error) {
-      call.reject(
+      this.#reject(
+        call,
         error instanceof WireTypeError
           ? new FsError(error.code, error.message)
           : error,
       );
       return;
     }
+    call.id = id;
     this.#pending.set(id, call);
     if (!this.#flushing) {
       this.#flushing = true;
@@ -329,7 +319,10 @@ export class Client implements AsyncDisposable {
     } catch (error) {
       if (this.#limits === null && splitter.buffer[0] === TLS_ALERT) {
         this.fail(this.#wantsTls());
-      } else if (error instanceof ProtocolError || error instanceof FsError) {
+      } else if (
+        error instanceof ProtocolError ||
+        error instanceof FsError && this.#limits === null
+      ) {
         this.fail(error);
       } else this.fail(this.#lost(error));
     }
@@ -357,24 +350,24 @@ export class Client implements AsyncDisposable {
     }
     this.#pending.delete(id);
     if (status === 0) this.#succeed(call, message);
-    else call.reject(new FsError(errnoName(status), detail));
-    while (
-      this.#waiting.length > 0 && this.#pending.size < this.#inFlightMax
-    ) {
-      this.#send(this.#waiting.shift()!);
-    }
+    else this.#reject(call, new FsError(errnoName(status), detail));
+    this.#sendWaiting();
   }
 
-  #succeed({ operation, resolve, reject }: Call, message: unknown[]): void {
+  #succeed(call: Call, message: unknown[]): void {
+    const { operation, signal, aborted, undo, resolve } = call;
     try {
-      const { results, resultNames } = operation;
-      resolve(readFields(results, resultNames, message, 2) as never);
+      const { results: fields, resultNames } = operation;
+      const results = readFields(fields, resultNames, message, 2) as never;
+      if (signal) this.#aborts.delete(signal, call);
+      if (aborted) undo?.(results);
+      else resolve(results);
     } catch (error) {
       const refused = new ProtocolError(
         `The server at ${this.#server} sent a bad reply to ` +
           `${operation.name}: ${error instanceof Error ? error.message : ""}`,
       );
-      reject(refused);
+      this.#reject(call, refused);
       throw refused;
     }
   }
@@ -389,8 +382,9 @@ export class Client implements AsyncDisposable {
   #lost(cause?: unknown): Error {
     // A transport that knows more than that it has ended says it in words.
     if (cause instanceof EndpointError) return cause;
+    const reason = cause instanceof FsError ? `: ${cause.message}` : "";
     return new DisconnectedError(
-      `The server at ${this.#server} ended the connection`,
+      `The server at ${this.#server} ended the connection${reason}`,
       { cause },
     );
   }

@@ -15,7 +15,7 @@ import { checkWellFormed } from "./well_formed.ts";
 /**
  * The most items in a request: several times what the largest operation has.
  */
-export const REQUEST_ITEMS_MAX = 128;
+export const REQUEST_ITEMS_MAX = 1024;
 
 /** The most items in a reply: a full `readdir` has about 30,000. */
 export const REPLY_ITEMS_MAX = 65536;

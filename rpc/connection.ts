@@ -14,10 +14,14 @@
  */
 
 import { setImmediate } from "node:timers";
+import { FsError } from "../fs/errors.ts";
+import { type Failure, failureOf, writeFailure } from "./failure.ts";
+import type { Company } from "./_company.ts";
 import { FrameSplitter } from "./frame.ts";
 import { FrameWriter } from "./frame_writer.ts";
 import type { LargeBufferPool, LargeBuffers } from "./large_buffers.ts";
 import { SMALL_REPLY } from "./limits.ts";
+import { Outbox, PROGRESS_BYTES } from "./_outbox.ts";
 import { failedRequest } from "./session.ts";
 import type { LateReply, Request, Session } from "./session.ts";
 import type { Transport } from "./transport.ts";
@@ -36,9 +40,6 @@ const TURN_BYTES = 1024 * 1024;
 /** Milliseconds after which others have their turn: requests differ much. */
 const TURN_TIME = 5;
 
-/** Bytes of a long frame that count as progress, while others wait. */
-const PROGRESS_BYTES = 256 * 1024;
-
 /** What a connection needs of its server. */
 export interface ConnectionOptions {
   /** Lends buffers for long frames. */
@@ -51,6 +52,10 @@ export interface ConnectionOptions {
   readonly stallTimeout: number;
   /** Milliseconds without progress of a long frame, while others wait. */
   readonly contendedTimeout: number;
+  /** Milliseconds without a request, when nothing is being done. */
+  readonly idleTimeout: number;
+  /** Who else is being served. */
+  readonly company: Company;
   /** Most replies that may be late. */
   readonly maxLate: number;
 }
@@ -88,20 +93,23 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #splitter: FrameSplitter;
   readonly #writer = new FrameWriter(NO_BUFFER);
+  readonly #outbox: Outbox;
   readonly #late = new Set<Promise<void>>();
+  /** What the peer is told before the connection ends, if it asks nothing. */
+  #lastWord: Failure | null = null;
   #own: Uint8Array = new Uint8Array(RECEIVE_SIZE_FIRST);
   #large: LargeBuffers | null = null;
-  #writing: Promise<void> | null = null;
   /** Ends the waiting of whoever is in {@link Connection.#until}. */
   #cutOff: (() => void) | null = null;
   #reading = false;
   #ending = false;
   #closed = false;
   #readDeadline: number;
-  #writeDeadline = Infinity;
   /** Since when {@link PROGRESS_BYTES} are being waited for. */
   #progressSince = 0;
   #progress = 0;
+  /** When the last batch ended. */
+  #idleSince = performance.now();
 
   /** Serves `session` over `transport`, once {@link run} is called. */
   constructor(
@@ -112,6 +120,7 @@ export class Connection {
     this.#transport = transport;
     this.#session = session;
     this.#options = options;
+    this.#outbox = new Outbox(transport, options.stallTimeout);
     this.#splitter = new FrameSplitter(this.#own, session.maxFrame);
     this.#readDeadline = performance.now() + options.helloTimeout;
   }
@@ -120,7 +129,10 @@ export class Connection {
   async run(): Promise<void> {
     try {
       while (await this.#receive() && await this.#serveBatch());
-      await this.#until(Promise.all(this.#late));
+      // Who asks for nothing any more may still read what he asked for, but
+      // nobody knows whether he is there: he does not wait for others' locks.
+      this.#session.cancelAll();
+      await this.#finish();
     } catch {
       // The peer has gone, or was cut off: there is nobody left to tell.
     } finally {
@@ -130,12 +142,18 @@ export class Connection {
     }
   }
 
-  /** Lets what is in progress end, and then ends the connection. */
-  end(): void {
+  /**
+   * Lets what is in progress end, tells the peer why, and ends the connection.
+   * What waits for other clients is given up.
+   */
+  end(reason: FsError): void {
+    if (this.#ending) return;
     this.#ending = true;
-    if (this.#reading) {
-      Promise.all(this.#late).finally(() => this.close());
-    }
+    this.#lastWord = failureOf(reason, () => {});
+    this.#session.cancelAll();
+    // What is being answered goes on to its end, and then comes this.
+    if (!this.#reading) return;
+    this.#finish().catch(() => {}).finally(() => this.close());
   }
 
   /** Cuts the connection off. */
@@ -150,10 +168,29 @@ export class Connection {
   closeIfStalled(now: number): void {
     const deadline = Math.min(
       this.#readDeadline,
-      this.#writeDeadline,
+      this.#outbox.deadline,
       this.#progressDeadline(),
     );
     if (now > deadline) this.close();
+    else if (now > this.#idleSince + this.#options.idleTimeout) this.#endIdle();
+  }
+
+  /** Ends the connection if nothing is being done on it. */
+  #endIdle(): void {
+    if (!this.#reading || this.#late.size > 0 || this.#splitter.pending > 0) {
+      return;
+    }
+    const seconds = this.#options.idleTimeout / 1000;
+    this.end(new FsError("ETIMEDOUT", `no request for ${seconds} seconds`));
+  }
+
+  /** Waits for the replies that are late, and says the last word. */
+  async #finish(): Promise<void> {
+    await this.#until(Promise.all(this.#late));
+    const word = this.#lastWord;
+    this.#lastWord = null;
+    if (word === null || this.#closed) return;
+    await this.#outbox.sendSmall((to) => writeFailure(to, 0, word));
   }
 
   /**
@@ -161,10 +198,14 @@ export class Connection {
    * buffers: neither silence nor a trickle may keep them.
    */
   #progressDeadline(): number {
-    const isPeersTurn = this.#reading || this.#writing !== null;
+    const isPeersTurn = this.#reading || this.#outbox.isWriting;
     if (this.#large === null || !isPeersTurn) return Infinity;
     const { largeBuffers, contendedTimeout } = this.#options;
-    const since = Math.max(this.#progressSince, largeBuffers.contendedSince);
+    const since = Math.max(
+      this.#progressSince,
+      this.#outbox.progressSince,
+      largeBuffers.contendedSince,
+    );
     return since + contendedTimeout;
   }
 
@@ -186,6 +227,7 @@ export class Connection {
     }
     if (this.#ending || this.#closed) return false;
     this.#reading = true;
+    this.#idleSince = performance.now();
     const count = await this.#transport.read(space);
     this.#reading = false;
     if (count === null || this.#closed) return false;
@@ -247,6 +289,7 @@ export class Connection {
     let requests = 0;
     let bytes = 0;
     let turnEnd = performance.now() + TURN_TIME;
+    this.#options.company.note(this);
     for (;;) {
       if (this.#closed) return false;
       const request = this.#nextRequest();
@@ -264,9 +307,12 @@ export class Connection {
         turnEnd = performance.now() + TURN_TIME;
       }
       const before = writer.length;
+      if (request.isLast) await this.#finishLate();
       const late = session.execute(request, writer);
-      if (late) await this.#expect(late);
-      if (request.fatal || !session.established) {
+      if (late) {
+        await (request.inOrder ? this.#await(late) : this.#expect(late));
+      }
+      if (request.isLast || !session.established) {
         await this.#flush();
         return false;
       }
@@ -341,42 +387,35 @@ export class Connection {
   /** Sends the replies that are written, and gives up their buffer. */
   async #flush(): Promise<void> {
     const { buffer, length } = this.#writer;
-    if (length > 0) await this.#send(buffer.subarray(0, length));
+    if (length > 0) await this.#outbox.send(buffer.subarray(0, length));
     this.#writer.reset(NO_BUFFER);
     if (buffer.length === REPLY_SIZE) this.#options.replyBuffers.push(buffer);
   }
 
+  /** Has what was asked before the last request answered before it. */
+  async #finishLate(): Promise<void> {
+    this.#session.cancelAll();
+    await this.#flush();
+    await this.#until(Promise.all(this.#late));
+    await this.#makeRoom(SMALL_REPLY);
+  }
+
+  /** Writes a reply among others when it is there, and nothing before. */
+  async #await(late: Promise<LateReply>): Promise<void> {
+    let write: LateReply | null = null;
+    await this.#until(late.then((reply) => {
+      write = reply;
+    }));
+    if (!this.#closed) write!(this.#writer);
+  }
+
   /** Sends a late reply when it is there; waits if too many are late. */
   async #expect(late: Promise<LateReply>): Promise<void> {
-    const sent = late.then(async (write) => {
-      const writer = new FrameWriter(new Uint8Array(SMALL_REPLY));
-      write(writer);
-      await this.#send(writer.buffer.subarray(0, writer.length));
-    }).catch(() => this.close()).finally(() => this.#late.delete(sent));
+    const sent = late.then((write) => this.#outbox.sendSmall(write))
+      .catch(() => this.close()).finally(() => this.#late.delete(sent));
     this.#late.add(sent);
     if (this.#late.size >= this.#options.maxLate) {
       await this.#until(Promise.race(this.#late));
-    }
-  }
-
-  /** One write after the other: late replies come between batches. */
-  async #send(bytes: Uint8Array): Promise<void> {
-    while (this.#writing !== null) await this.#writing;
-    this.#writeDeadline = performance.now() + this.#options.stallTimeout;
-    this.#writing = this.#writeInPieces(bytes);
-    try {
-      await this.#writing;
-    } finally {
-      this.#writing = null;
-      this.#writeDeadline = Infinity;
-    }
-  }
-
-  /** Writes piece by piece, so that progress is seen. */
-  async #writeInPieces(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length; at += PROGRESS_BYTES) {
-      this.#restartProgress();
-      await this.#transport.write(bytes.subarray(at, at + PROGRESS_BYTES));
     }
   }
 }

@@ -1,6 +1,9 @@
 /**
  * The open files of one connection.
  *
+ * An open file has a position, which belongs to it and not to the descriptor:
+ * tables that were forked share it, as processes do after fork(2).
+ *
  * @module
  */
 
@@ -14,7 +17,7 @@ import {
   O_WRONLY,
 } from "./open_flags.ts";
 
-/** One open file. */
+/** An open file (POSIX: open file description). */
 export interface OpenFile {
   /** Its inode, which lives at least as long as the descriptor. */
   readonly ino: number;
@@ -26,24 +29,52 @@ export interface OpenFile {
   readonly append: boolean;
   /** True if a write is answered when it is on stable storage. */
   readonly durable: boolean;
+  /** Name of the mount that its path led to; null if no path led here. */
+  readonly mount: string | null;
+  /**
+   * Where the next `file_read` or `file_write` begins, in bytes; of a
+   * directory, the cookie of the last entry that was told, or 0.
+   */
+  position: number;
 }
+
+/** What a table of descriptors holds, for another connection. */
+export interface DescriptorTable {
+  /** The open files, by descriptor. */
+  readonly files: ReadonlyMap<number, OpenFile>;
+  /** The highest number that was given out. */
+  readonly last: number;
+}
+
+/** What keeps an inode while it is open; see {@link Filesystem.retain}. */
+export type FileKeeper = Pick<Filesystem, "retain" | "release">;
 
 /**
  * Descriptors and the open files behind them.
  *
- * Invariants: a number is given out once; every open file is retained in the
- * engine exactly once, until it is closed.
+ * Invariants: a number is given out once in the life of a connection; each
+ * descriptor retains its inode exactly once, until it is closed.
  */
 export class Descriptors {
-  readonly #fs: Filesystem;
+  readonly #keeper: FileKeeper;
   readonly #limit: number;
   readonly #files = new Map<number, OpenFile>();
   #last = 0;
 
-  /** Holds at most `limit` open files of `fs`. */
-  constructor(fs: Filesystem, limit: number) {
-    this.#fs = fs;
+  /** Holds at most `limit` descriptors of files that `keeper` retains. */
+  constructor(keeper: FileKeeper, limit: number) {
+    this.#keeper = keeper;
     this.#limit = limit;
+  }
+
+  /** True if nothing was ever opened here. */
+  get isUnused(): boolean {
+    return this.#last === 0;
+  }
+
+  /** The descriptors that are open. */
+  get numbers(): number[] {
+    return [...this.#files.keys()];
   }
 
   /** Throws {@link FsError} `EMFILE` if no file can be opened any more. */
@@ -53,11 +84,14 @@ export class Descriptors {
     }
   }
 
-  /** Opens the regular file `ino` for what `flags` (`O_…`) ask. */
-  open(ino: number, flags: number): number {
+  /**
+   * Opens the inode `ino` for what `flags` (`O_…`) ask. `mount` is the name of
+   * the mount that its path led to; null if absent.
+   */
+  open(ino: number, flags: number, mount: string | null = null): number {
     this.checkRoom();
     const access = flags & O_ACCMODE;
-    this.#fs.retain(ino);
+    this.#keeper.retain(ino);
     const descriptor = ++this.#last;
     this.#files.set(descriptor, {
       ino,
@@ -66,6 +100,8 @@ export class Descriptors {
       append: (flags & O_APPEND) !== 0,
       // Either bit of the two: O_DSYNC is one of them.
       durable: (flags & O_SYNC) !== 0,
+      mount,
+      position: 0,
     });
     return descriptor;
   }
@@ -77,17 +113,25 @@ export class Descriptors {
     return file;
   }
 
+  /** True if a file is open that a path of this mount led to. */
+  uses(mount: string): boolean {
+    for (const file of this.#files.values()) {
+      if (file.mount === mount) return true;
+    }
+    return false;
+  }
+
   /** Closes a descriptor. Throws `EBADF`. */
   close(descriptor: number): void {
     const { ino } = this.get(descriptor);
     this.#files.delete(descriptor);
-    this.#fs.release(ino);
+    this.#keeper.release(ino);
   }
 
   /** Closes all; returns the errors of those that failed. */
   closeAll(): unknown[] {
     const errors: unknown[] = [];
-    for (const descriptor of [...this.#files.keys()]) {
+    for (const descriptor of this.numbers) {
       try {
         this.close(descriptor);
       } catch (error) {
@@ -95,5 +139,29 @@ export class Descriptors {
       }
     }
     return errors;
+  }
+
+  /** What is open here; whoever gets it has to retain the files. */
+  copy(): DescriptorTable {
+    return { files: new Map(this.#files), last: this.#last };
+  }
+
+  /**
+   * Takes over a table that was copied from another connection's, numbers and
+   * all; its files are still retained there. Throws {@link FsError} `EBUSY` if
+   * anything was ever opened here, and `EMFILE` if the table is too large.
+   */
+  adopt({ files, last }: DescriptorTable): void {
+    if (!this.isUnused) {
+      throw new FsError("EBUSY", "this connection has opened files before");
+    }
+    if (files.size > this.#limit) {
+      throw new FsError("EMFILE", `${files.size} files are open in the table`);
+    }
+    for (const [descriptor, file] of files) {
+      this.#keeper.retain(file.ino);
+      this.#files.set(descriptor, file);
+    }
+    this.#last = last;
   }
 }

@@ -6,6 +6,10 @@
 
 import { FsError } from "../fs/errors.ts";
 import type { Filesystem } from "../fs/mod.ts";
+import { Company } from "./_company.ts";
+import { Admission } from "./admission.ts";
+import { ForkedTables } from "./forked_tables.ts";
+import { LockTable } from "./locks.ts";
 import { Connection } from "./connection.ts";
 import {
   type Endpoint,
@@ -13,13 +17,20 @@ import {
   isLocal,
   parseEndpoint,
 } from "./endpoint.ts";
-import { ERRNO_NUMBER } from "./errno.ts";
+import { type Failure, failureOf, writeFailure } from "./failure.ts";
 import { FrameWriter, PREFIX_SIZE } from "./frame_writer.ts";
 import { LargeBufferPool } from "./large_buffers.ts";
-import { FRAME_LEAST, FRAME_MAX, IN_FLIGHT_MAX } from "./limits.ts";
+import {
+  FRAME_LEAST,
+  FRAME_MAX,
+  IN_FLIGHT_MAX,
+  SMALL_REPLY,
+} from "./limits.ts";
+import { listen } from "./listen.ts";
+import type { Policy } from "./policy.ts";
 import { Session } from "./session.ts";
 import type { TlsOptions } from "./tls_options.ts";
-import { listen, type Transport, type TransportListener } from "./transport.ts";
+import type { Transport, TransportListener } from "./transport.ts";
 
 /** The bounds of a server, and what it tells whom. */
 export interface ServerOptions {
@@ -31,6 +42,17 @@ export interface ServerOptions {
   maxInFlight?: number;
   /** Most open files of one connection; 1024 if absent. */
   maxDescriptors?: number;
+  /** Most locks of one connection, with those it waits for; 1024 if absent. */
+  maxLocks?: number;
+  /** Most forked tables of a connection that nobody has claimed; 16. */
+  maxTables?: number;
+  /** Milliseconds in which a forked table must be claimed; 30,000. */
+  tableLifetime?: number;
+  /**
+   * Milliseconds without a request, or anything that is being done, after
+   * which a connection is ended; 600,000.
+   */
+  idleTimeout?: number;
   /** Most connections that send or receive long frames at a time; 32. */
   maxLargeBuffers?: number;
   /**
@@ -51,6 +73,8 @@ export interface ServerOptions {
   stopTimeout?: number;
   /** Makes `tls:` possible, and `unix:` TLS too. */
   tls?: TlsOptions;
+  /** Who may do what; if absent, whoever connects is the superuser. */
+  policy?: Policy;
   /** Listen at `tcp:` also where other machines can connect. */
   insecure?: boolean;
   /** Takes a line on what no client can be told; nowhere if absent. */
@@ -61,8 +85,11 @@ export interface ServerOptions {
 
 /** Options with their defaults. */
 type Settings =
-  & Required<Omit<ServerOptions, "tls">>
-  & Pick<ServerOptions, "tls">;
+  & Required<Omit<ServerOptions, "tls" | "policy">>
+  & Pick<ServerOptions, "tls" | "policy">;
+
+/** Most forked tables of all connections that nobody has claimed. */
+const TABLES_MAX = 1024;
 
 /** How often stalled connections are looked for, in milliseconds. */
 const SWEEP_INTERVAL = 250;
@@ -89,6 +116,10 @@ const ACCEPT_PAUSE = 100;
 export class Server {
   readonly #fs: Filesystem;
   readonly #options: Settings;
+  readonly #locks: LockTable;
+  readonly #tables: ForkedTables;
+  readonly #admission: Admission;
+  readonly #company = new Company();
   readonly #largeBuffers: LargeBufferPool;
   readonly #replyBuffers: Uint8Array[] = [];
   readonly #listeners = new Map<TransportListener, Promise<void>>();
@@ -101,6 +132,15 @@ export class Server {
   constructor(fs: Filesystem, options: ServerOptions = {}) {
     this.#fs = fs;
     this.#options = withDefaults(options);
+    this.#locks = new LockTable(this.#options.maxLocks);
+    this.#tables = new ForkedTables(fs, {
+      lifetime: this.#options.tableLifetime,
+      limit: TABLES_MAX,
+    });
+    this.#admission = new Admission(fs, {
+      policy: options.policy,
+      allowance: this.#options,
+    });
     this.#largeBuffers = new LargeBufferPool(
       this.#options.maxLargeBuffers,
       this.#options.maxFrame + PREFIX_SIZE,
@@ -155,14 +195,17 @@ export class Server {
     this.#stopping = true;
     for (const listener of this.#listeners.keys()) listener.close();
     await Promise.all(this.#listeners.values());
-    for (const connection of this.#connections.keys()) connection.end();
+    const reason = new FsError("ESHUTDOWN", "the server is stopping");
+    for (const connection of this.#connections.keys()) connection.end(reason);
     const ended = Promise.all(this.#connections.values());
     const timer = setTimeout(() => {
       for (const connection of this.#connections.keys()) connection.close();
     }, this.#options.stopTimeout);
     await ended;
+    this.#company.end();
     clearTimeout(timer);
     clearInterval(this.#sweeper);
+    this.#tables.clear();
   }
 
   async #accept(listener: TransportListener): Promise<void> {
@@ -172,8 +215,7 @@ export class Server {
         if (transport === null) break;
         this.#serve(transport, listener.endpoint);
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        this.#options.log(`Cannot accept a connection: ${reason}`);
+        this.#options.log(`Cannot accept a connection: ${reasonOf(error)}`);
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_PAUSE));
       }
     }
@@ -183,33 +225,58 @@ export class Server {
 
   #serve(transport: Transport, endpoint: Endpoint): void {
     if (this.#stopping) return transport.close();
-    if (this.#connections.size >= this.#options.maxConnections) {
-      this.#options.log("Refused a connection: too many are open");
-      refuse(transport);
-      return;
-    }
-    const session = new Session(this.#fs, this.#options);
+    const name = `connection ${++this.#accepted} at ${
+      formatEndpoint(endpoint)
+    }`;
+    const session = this.#admit(transport, name);
+    if (session === null) return;
     const connection = new Connection(transport, session, {
       largeBuffers: this.#largeBuffers,
       replyBuffers: this.#replyBuffers,
       helloTimeout: this.#options.helloTimeout,
       stallTimeout: this.#options.stallTimeout,
       contendedTimeout: this.#options.contendedTimeout,
+      idleTimeout: this.#options.idleTimeout,
+      company: this.#company,
       maxLate: this.#options.maxInFlight,
     });
-    const name = `connection ${++this.#accepted} at ${
-      formatEndpoint(endpoint)
-    }`;
     if (this.#options.verbose) this.#options.log(`Began ${name}`);
     const ended = connection.run().finally(() => {
       this.#connections.delete(connection);
+      this.#admission.leave(session.options);
       if (this.#options.verbose) this.#options.log(`Ended ${name}`);
     });
     this.#connections.set(connection, ended);
   }
 
+  /** The session of whoever is at the other end; null if he is refused. */
+  #admit(transport: Transport, name: string): Session | null {
+    const { maxFrame, idleTimeout, log } = this.#options;
+    try {
+      if (this.#connections.size >= this.#options.maxConnections) {
+        throw new FsError("EAGAIN", "the server has too many connections");
+      }
+      const entitlement = this.#admission.admit(transport.peer);
+      return new Session(this.#fs, {
+        ...entitlement,
+        fingerprint: transport.peer.certificate?.fingerprint ?? "",
+        maxFrame,
+        idleTimeout,
+        locks: this.#locks,
+        tables: this.#tables,
+        log,
+      });
+    } catch (error) {
+      const rule = this.#admission.ruleFor(transport.peer);
+      log(`Refused ${name}: ${reasonOf(error)}${rule}`);
+      refuse(transport, failureOf(error, () => {}));
+      return null;
+    }
+  }
+
   #sweep(): void {
     const now = performance.now();
+    this.#tables.sweep(now);
     for (const connection of this.#connections.keys()) {
       connection.closeIfStalled(now);
     }
@@ -223,6 +290,10 @@ function withDefaults(options: ServerOptions): Settings {
     maxFrame: Math.max(FRAME_LEAST, Math.min(maxFrame, FRAME_MAX)),
     maxInFlight: Math.max(1, Math.min(maxInFlight, IN_FLIGHT_MAX)),
     maxDescriptors: options.maxDescriptors ?? 1024,
+    maxLocks: options.maxLocks ?? 1024,
+    maxTables: options.maxTables ?? 16,
+    tableLifetime: options.tableLifetime ?? 30_000,
+    idleTimeout: options.idleTimeout ?? 600_000,
     maxLargeBuffers: Math.max(1, options.maxLargeBuffers ?? 32),
     helloTimeout: options.helloTimeout ?? 10_000,
     maxHandshakes: Math.max(1, options.maxHandshakes ?? 512),
@@ -230,25 +301,35 @@ function withDefaults(options: ServerOptions): Settings {
     contendedTimeout: options.contendedTimeout ?? 5_000,
     stopTimeout: options.stopTimeout ?? 5_000,
     tls: options.tls,
+    policy: options.policy,
     insecure: options.insecure ?? false,
     verbose: options.verbose ?? false,
     log: options.log ?? ((): void => {}),
   };
 }
 
-/** Tells a client that there is no room for it. */
-async function refuse(transport: Transport): Promise<void> {
-  const writer = new FrameWriter(new Uint8Array(64));
-  writer.begin(3);
-  writer.int(0);
-  writer.int(ERRNO_NUMBER.EAGAIN);
-  writer.text("the server has too many connections");
-  writer.end();
+/** Bytes of a hello, and time for one, that a refused client may take. */
+const REFUSED_BYTES = 1024;
+const REFUSED_TIME = 1_000;
+
+/** Tells a client why it is not served. */
+async function refuse(transport: Transport, why: Failure): Promise<void> {
+  const timer = setTimeout(() => transport.close(), REFUSED_TIME);
   try {
+    const writer = new FrameWriter(new Uint8Array(SMALL_REPLY));
+    writeFailure(writer, 0, why);
     await transport.write(writer.buffer.subarray(0, writer.length));
+    // To close while it says hello would reset the connection, and it would
+    // not read this.
+    await transport.read(new Uint8Array(REFUSED_BYTES));
   } catch {
     // It has gone already.
   } finally {
+    clearTimeout(timer);
     transport.close();
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -4,40 +4,35 @@
  * @module
  */
 
-import type { Credentials } from "../fs/attributes.ts";
-import { SUPERUSER } from "../fs/attributes.ts";
-import { CorruptError, ERRNO_TEXT, FsError } from "../fs/errors.ts";
-import { type Filesystem, Paths, ROOT_INODE } from "../fs/mod.ts";
+import { FsError } from "../fs/errors.ts";
+import { type Filesystem, GuardedFilesystem, Paths } from "../fs/mod.ts";
 import { BadMessageError, decodeMessage, REQUEST_ITEMS_MAX } from "./codec.ts";
+import { carryOutSteps } from "./compound.ts";
 import { Descriptors } from "./descriptors.ts";
-import { statusOf } from "./errno.ts";
+import { ExportedTree } from "./exported_tree.ts";
+import { type Failure, failureOf, writeFailure } from "./failure.ts";
 import type { FrameWriter } from "./frame_writer.ts";
-import { HANDLERS } from "./handlers.ts";
+import { type Call, HANDLERS } from "./handlers/mod.ts";
 import {
-  ERROR_TEXT_MAX,
   FRAME_OVERHEAD,
   HELLO_FRAME_MAX,
   MAGIC,
   SMALL_REPLY,
   VERSION,
 } from "./limits.ts";
-import type { Arguments, HelloReply, NumberedOperation } from "./operations.ts";
-import { operationNamed, operationNumbered } from "./operations.ts";
+import {
+  type Arguments,
+  type CompoundStep,
+  type HelloReply,
+  type NumberedOperation,
+  operationNamed,
+  operationNumbered,
+} from "./operations/mod.ts";
+import { Mounts } from "./mounts.ts";
 import { ProtocolError } from "./protocol_error.ts";
+import type { SessionOptions } from "./session_options.ts";
 import { readFields, WireTypeError, writeFields } from "./wire_types.ts";
 import { ENTRIES_MAX } from "./wire_values.ts";
-
-/** What a session may use. */
-export interface SessionOptions {
-  /** Longest frame of a request and of a reply, in bytes. */
-  readonly maxFrame: number;
-  /** Most requests in flight. */
-  readonly maxInFlight: number;
-  /** Most open files. */
-  readonly maxDescriptors: number;
-  /** Takes a line on what a client cannot be told. */
-  readonly log: (message: string) => void;
-}
 
 /** A request as it was understood. */
 export interface Request {
@@ -48,7 +43,9 @@ export interface Request {
   /** Bytes its reply does not exceed, with the frame's prefix. */
   readonly replySize: number;
   /** True if the connection ends after the reply. */
-  readonly fatal: boolean;
+  readonly isLast: boolean;
+  /** True if later requests are carried out when it was answered. */
+  readonly inOrder: boolean;
   /** What is asked, or why nothing can be done. */
   readonly content: RequestContent | { readonly failure: unknown };
 }
@@ -61,30 +58,35 @@ interface RequestContent {
 /** Writes a reply that came after its batch. */
 export type LateReply = (to: FrameWriter) => void;
 
-type AnyHandler = (session: Session, args: unknown) => unknown;
+type AnyHandler = (session: Session, args: unknown, call: Call) => unknown;
 
 /** One connection's state, and its dispatch. */
 export class Session {
-  /** The engine. */
+  /** The engine, for what concerns all of the volume. */
   readonly fs: Filesystem;
-  /** The engine's face by path. */
-  readonly paths: Paths;
+  /** The engine, within what the session's credentials allow. */
+  readonly files: GuardedFilesystem;
+  /** The same by path. */
+  readonly paths: Paths<GuardedFilesystem>;
   /** The open files. */
   readonly descriptors: Descriptors;
-  /**
-   * Whom the connection acts for. A policy will set it when the connection is
-   * made; until there is one, whoever can connect is the superuser.
-   */
-  readonly credentials: Credentials = SUPERUSER;
-  readonly #options: SessionOptions;
+  /** Where the volume is in paths of the original's operations. */
+  readonly mounts: Mounts = new Mounts();
+  /** Who and what the session is for, and its limits. */
+  readonly options: SessionOptions;
+  readonly #waiting = new Map<number, AbortController>();
   #limits: HelloReply | null = null;
 
   /** Starts a conversation about `fs`. */
   constructor(fs: Filesystem, options: SessionOptions) {
     this.fs = fs;
-    this.paths = new Paths(fs);
-    this.descriptors = new Descriptors(fs, options.maxDescriptors);
-    this.#options = options;
+    this.options = options;
+    const { credentials, readOnly, root } = options;
+    const confinement = ExportedTree.of(fs, root);
+    const limits = { credentials, readOnly, confinement };
+    this.files = new GuardedFilesystem(fs, limits);
+    this.paths = new Paths(this.files, { root });
+    this.descriptors = new Descriptors(this.files, options.maxDescriptors);
   }
 
   /** What was agreed in the hello. */
@@ -149,26 +151,66 @@ export class Session {
       this.#writeError(to, id, content.failure);
       return null;
     }
-    const { operation, args } = content;
+    const { operation } = content;
+    let waits = false;
+    // Another request of the same id may be waiting: that is not over.
+    const end = (): void => {
+      if (waits) this.#waiting.delete(id);
+    };
+    const signal = (): AbortSignal => {
+      const signal = this.#signalFor(id);
+      waits = true;
+      return signal;
+    };
     try {
-      const results = operation.name === "hello"
-        ? this.#hello(args as unknown as Arguments<"hello">)
-        : (HANDLERS[operation.name] as AnyHandler)(this, args);
+      const results = this.#carryOut(content, { signal });
       if (results instanceof Promise) {
-        return results.then(
+        return results.finally(end).then(
           (value) => (late) => this.#writeReply(late, id, operation, value),
           (error) => (late) => this.#writeError(late, id, error),
         );
       }
+      end();
       this.#writeReply(to, id, operation, results);
     } catch (error) {
+      end();
       this.#writeError(to, id, error);
     }
     return null;
   }
 
+  /** Carries out a step of a compound, which cannot wait for other clients. */
+  step(operation: CompoundStep["operation"], args: unknown): unknown {
+    const { name } = operation as NumberedOperation;
+    const handler = HANDLERS[name as keyof typeof HANDLERS] as AnyHandler;
+    return handler(this, args, { signal: refuseToWait });
+  }
+
+  /** Closes a descriptor, and gives up what was locked through it. */
+  closeDescriptor(descriptor: number): void {
+    try {
+      this.descriptors.close(descriptor);
+    } finally {
+      this.options.locks.releaseDescriptor(this, descriptor);
+    }
+  }
+
+  /** Ends the waiting of request `id`; false if nothing of that id waits. */
+  cancel(id: number): boolean {
+    const controller = this.#waiting.get(id);
+    controller?.abort(new FsError("ECANCELED"));
+    return controller !== undefined;
+  }
+
+  /** Ends the waiting of all requests that wait for other clients. */
+  cancelAll(): void {
+    for (const id of [...this.#waiting.keys()]) this.cancel(id);
+  }
+
   /** Ends the conversation: gives up all that it holds. */
   close(): void {
+    this.cancelAll();
+    this.options.locks.releaseSession(this);
     for (const error of this.descriptors.closeAll()) {
       this.report("Cannot close a file of a connection that ended", error);
     }
@@ -177,7 +219,37 @@ export class Session {
   /** Tells the server's log what the client cannot be told. */
   report(action: string, error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error);
-    this.#options.log(`${action}: ${reason}`);
+    this.options.log(`${action}: ${reason}`);
+  }
+
+  /** What the client is told of an error; the log gets what it is not told. */
+  failure(error: unknown): Failure {
+    return failureOf(error, () => {
+      this.report("Cannot carry out a request", error);
+    });
+  }
+
+  #carryOut({ operation, args }: RequestContent, call: Call): unknown {
+    switch (operation.name) {
+      case "hello":
+        return this.#hello(args as unknown as Arguments<"hello">);
+      case "compound": {
+        const { steps } = args as unknown as Arguments<"compound">;
+        return carryOutSteps(this, steps);
+      }
+      default:
+        return (HANDLERS[operation.name] as AnyHandler)(this, args, call);
+    }
+  }
+
+  /** What tells the request `id`, which is going to wait, that it is over. */
+  #signalFor(id: number): AbortSignal {
+    if (this.#waiting.has(id)) {
+      throw new FsError("EINVAL", "a request of the same id waits");
+    }
+    const controller = new AbortController();
+    this.#waiting.set(id, controller);
+    return controller.signal;
   }
 
   #parseArguments(
@@ -197,8 +269,14 @@ export class Session {
         2,
       );
       const replySize = operation.replySize?.(args) ?? SMALL_REPLY;
-      const content = { operation, args };
-      return { id, size, replySize, fatal: false, content };
+      return {
+        id,
+        size,
+        replySize,
+        isLast: operation.name === "goodbye",
+        inOrder: operation.name === "compound",
+        content: { operation, args },
+      };
     } catch (error) {
       if (!(error instanceof WireTypeError)) throw error;
       const failure = new FsError(error.code, error.message);
@@ -213,7 +291,7 @@ export class Session {
         `This server speaks "${MAGIC}" version ${VERSION}`,
       );
     }
-    const options = this.#options;
+    const { options } = this;
     const agreed = Math.min(maxFrame, options.maxFrame);
     this.#limits = {
       version: VERSION,
@@ -222,9 +300,14 @@ export class Session {
       maxData: Math.min(agreed - FRAME_OVERHEAD, this.fs.transferMax),
       maxInFlight: Math.min(maxInFlight, options.maxInFlight),
       maxDescriptors: options.maxDescriptors,
+      maxLocks: options.maxLocks,
+      maxTables: options.maxTables,
       maxEntries: ENTRIES_MAX,
-      readOnly: this.fs.readOnly,
-      root: this.fs.getattr(ROOT_INODE),
+      idleTimeout: options.idleTimeout,
+      readOnly: this.files.readOnly,
+      uid: options.ids.uidToClient(options.credentials.uid),
+      gid: options.ids.gidToClient(options.credentials.gid),
+      root: this.fs.getattr(options.root),
       extensions: [],
     };
     return this.#limits;
@@ -248,38 +331,21 @@ export class Session {
   }
 
   #writeError(to: FrameWriter, id: number, error: unknown): void {
-    const status = statusOf(error);
-    const detail = detailOf(error);
-    // What is wrong with the volume is its owner's business as well.
-    if (detail === undefined || error instanceof CorruptError) {
-      this.report("Cannot carry out a request", error);
-    }
-    to.begin(3);
-    to.int(id);
-    to.int(status);
-    to.text((detail ?? "").slice(0, ERROR_TEXT_MAX));
-    to.end();
+    writeFailure(to, id, this.failure(error));
   }
+}
+
+function refuseToWait(): AbortSignal {
+  throw new FsError("EOPNOTSUPP", "a step of a compound cannot wait");
 }
 
 /** A request that can only be answered with an error. */
 export function failedRequest(
   id: number,
   failure: unknown,
-  fatal: boolean,
+  isLast: boolean,
 ): Request {
-  return { id, size: 0, replySize: SMALL_REPLY, fatal, content: { failure } };
-}
-
-/**
- * What a client is told besides the errno; undefined for what only the
- * server's owner may know, such as the names of host files.
- */
-function detailOf(error: unknown): string | undefined {
-  if (error instanceof ProtocolError) return error.message;
-  if (!(error instanceof FsError)) return undefined;
-  const usual = ERRNO_TEXT[error.code];
-  return error.message === usual
-    ? ""
-    : error.message.slice(usual.length + ": ".length);
+  const content = { failure };
+  const replySize = SMALL_REPLY;
+  return { id, size: 0, replySize, isLast, inOrder: false, content };
 }

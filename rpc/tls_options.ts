@@ -26,6 +26,12 @@ export interface TlsClientOptions extends TlsOptions {
   readonly serverName?: string;
 }
 
+/** How a client connects by TLS. */
+export interface TlsDialOptions extends TlsClientOptions {
+  /** Milliseconds for the handshake; 10,000 if absent. */
+  readonly handshakeTimeout?: number;
+}
+
 /** What both sides call the protocol, by ALPN (RFC 7301). */
 export const ALPN = "nextfs/1";
 

@@ -2,7 +2,8 @@
  * The types of the wire: what an argument or a result may be.
  *
  * Each type is declared once; its bounds are checked when a message is read
- * and when one is written, and its description goes into the documentation.
+ * and when one is written, its description goes into the documentation, and
+ * its CDDL into `nextfs.cddl`.
  *
  * @module
  */
@@ -25,10 +26,20 @@ export class WireTypeError extends Error {
   }
 }
 
+/** A type in the language of RFC 8610. */
+export interface CddlType {
+  /** The type, in terms of the rules: the name of one, or an expression. */
+  readonly use: string;
+  /** The rules that `use` needs, by name; none if absent. */
+  readonly rules?: Readonly<Record<string, string>>;
+}
+
 /** A type of the wire whose values the program knows as `T`. */
 export interface WireType<T> {
   /** For the documentation: the name or shape, with its bounds. */
   readonly description: string;
+  /** The same for programs; see `nextfs.cddl`. */
+  readonly cddl: CddlType;
   /** Checks a decoded item. Throws {@link WireTypeError}. */
   read(item: unknown): T;
   /** Checks and encodes a value. Throws {@link WireTypeError}. */
@@ -43,6 +54,13 @@ export type ValueOf<T> = T extends WireType<infer V> ? V : never;
 
 /** The program's view of named fields. */
 export type ValuesOf<F> = { readonly [K in keyof F]: ValueOf<F[K]> };
+
+/** The CDDL of a type that has a name in the documentation, or none. */
+function namedCddl(name: string | undefined, definition: string): CddlType {
+  if (name === undefined) return { use: definition };
+  const rule = name.replaceAll(" ", "-");
+  return { use: rule, rules: { [rule]: definition } };
+}
 
 /** Integers from `least` to `most`, which are within ±(2^53 − 1). */
 export function integer(
@@ -62,6 +80,7 @@ export function integer(
   };
   return {
     description,
+    cddl: namedCddl(name, `${least}..${most}`),
     // The decoder makes BigInts of integers of 8 bytes.
     read: (item): number =>
       check(typeof item === "bigint" ? Number(item) : item),
@@ -93,8 +112,10 @@ export function bytes(
     }
     if (length < least) throw new WireTypeError("EINVAL", expected);
   };
+  const size = least === most ? `${most}` : `(${least}..${most})`;
   return {
     description,
+    cddl: namedCddl(options.name, `bstr .size ${size}`),
     read(item): Uint8Array {
       if (!(item instanceof Uint8Array)) {
         throw new WireTypeError("EINVAL", expected);
@@ -114,17 +135,20 @@ export function bytes(
   };
 }
 
-/** Text strings of at most `most` UTF-16 units. */
+const utf8 = new TextEncoder();
+
+/** Text strings of at most `most` bytes of UTF-8. */
 export function text(most: number): WireType<string> {
   const description = `text ≤ ${most}`;
   const check = (value: unknown): string => {
-    if (typeof value !== "string" || value.length > most) {
-      throw new WireTypeError("EINVAL", `expected ${description}`);
-    }
+    const fits = typeof value === "string" && value.length <= most &&
+      (value.length * 3 <= most || utf8.encode(value).length <= most);
+    if (!fits) throw new WireTypeError("EINVAL", `expected ${description}`);
     return value;
   };
   return {
     description,
+    cddl: { use: `tstr .size (0..${most})` },
     read: check,
     write: (to, value): void => to.text(check(value)),
   };
@@ -133,6 +157,7 @@ export function text(most: number): WireType<string> {
 /** False or true. */
 export const boolean: WireType<boolean> = {
   description: "bool",
+  cddl: { use: "bool" },
   read(item): boolean {
     if (typeof item !== "boolean") {
       throw new WireTypeError("EINVAL", "expected bool");
@@ -146,6 +171,7 @@ export const boolean: WireType<boolean> = {
 export function nullable<T>(type: WireType<T>): WireType<T | null> {
   return {
     description: `${type.description} or null`,
+    cddl: { ...type.cddl, use: `${type.cddl.use} / null` },
     read: (item): T | null => item === null ? null : type.read(item),
     write(to, value): void {
       if (value === null) to.null();
@@ -168,6 +194,7 @@ export function list<T>(
   };
   return {
     description,
+    cddl: { ...type.cddl, use: `[*${most} ${type.cddl.use}]` },
     read: (item): readonly T[] => check(item).map((one) => type.read(one)),
     write(to, values): void {
       check(values);
@@ -185,6 +212,7 @@ export function record<F extends Fields>(
   const names = Object.keys(fields);
   return {
     description: name,
+    cddl: recordCddl(name, fields),
     read(item): ValuesOf<F> {
       if (!Array.isArray(item)) {
         throw new WireTypeError("EINVAL", `expected ${name}`);
@@ -196,6 +224,18 @@ export function record<F extends Fields>(
       writeFields(to, fields, names, value);
     },
   };
+}
+
+/** The rule of a record, behind those that it needs. */
+function recordCddl(name: string, fields: Fields): CddlType {
+  const rules: Record<string, string> = {};
+  const values: string[] = [];
+  for (const [field, { cddl }] of Object.entries(fields)) {
+    Object.assign(rules, cddl.rules);
+    values.push(`${field}: ${cddl.use}`);
+  }
+  rules[name] = `[${values.join(", ")}]`;
+  return { use: name, rules };
 }
 
 /** Reads the items of an array, from `start` on, as the values of `fields`. */

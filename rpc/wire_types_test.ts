@@ -57,7 +57,8 @@ Deno.test("bytes() holds its bounds in both directions", () => {
 
 Deno.test("text(), boolean and nullable() refuse other types", () => {
   assert.equal(sent(text(5), "hallo"), "hallo");
-  refuses(text(5), ["hallo!", 1, null, new Uint8Array(1)]);
+  assert.equal(sent(text(6), "ééé"), "ééé");
+  refuses(text(5), ["hallo!", "ééé", 1, null, new Uint8Array(1)]);
   assert.equal(sent(boolean, true), true);
   refuses(boolean, [0, 1, null, "true"]);
   assert.equal(sent(nullable(boolean), null), null);

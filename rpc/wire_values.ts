@@ -71,7 +71,7 @@ export const xattrName: WireType<Uint8Array> = bytes(1, 255, {
 export const XATTR_VALUE_MAX = 65536;
 
 /** A point in time. */
-export const timestamp: WireType<Timestamp> = record("time", {
+export const timestamp: WireType<Timestamp> = record("timestamp", {
   sec: integer(-INTEGER_MAX, INTEGER_MAX, "int53"),
   nsec: integer(0, 999_999_999),
 });
@@ -108,7 +108,8 @@ export const attributes: WireType<Attributes> = record(
 
 /** A time to set: the server's clock for true, else the time given. */
 const timeOrNow: WireType<Timestamp | "now"> = {
-  description: "time or true (now)",
+  description: "timestamp or true (now)",
+  cddl: { ...timestamp.cddl, use: `${timestamp.cddl.use} / true` },
   read(item): Timestamp | "now" {
     return item === true ? "now" : timestamp.read(item);
   },
@@ -136,6 +137,7 @@ const changeRecord = record("changes", CHANGE_FIELDS);
 /** A change of attributes on the wire. */
 export const changes: WireType<AttributeChanges> = {
   description: changeRecord.description,
+  cddl: changeRecord.cddl,
   read(item): AttributeChanges {
     const values = Object.entries(changeRecord.read(item));
     return Object.fromEntries(values.filter(([, value]) => value !== null));
@@ -213,6 +215,13 @@ export const entries: WireType<readonly ListedEntry[]> = list(
  */
 export const extensions: WireType<readonly unknown[]> = {
   description: "array, ignored",
+  cddl: {
+    use: "extensions",
+    rules: {
+      extensions: "[*extension]",
+      extension: "int / bstr / tstr / bool / null / extensions",
+    },
+  },
   read(item): readonly unknown[] {
     if (Array.isArray(item)) return item;
     throw new WireTypeError("EINVAL", "expected an array");

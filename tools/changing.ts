@@ -46,33 +46,11 @@ export const mkdir: Command = command({
       for (const path of paths) {
         await reporter.attempt(path, async () => {
           const mode = values.mode ?? 0o755;
-          if (values.parents) await makeParents(files, toBytes(path), mode);
-          else await files.mkdir(path, mode);
+          await files.mkdir(path, { recursive: values.parents, mode });
         });
       }
     }),
 });
-
-async function makeParents(
-  files: Session["files"],
-  path: Uint8Array,
-  mode: number,
-): Promise<void> {
-  for (let end = 0; end < path.length;) {
-    while (path[end] === 0x2f) end++;
-    if (end === path.length) break;
-    const slash = path.indexOf(0x2f, end);
-    end = slash < 0 ? path.length : slash;
-    const last = path.subarray(end).every((byte) => byte === 0x2f);
-    try {
-      await files.mkdir(path.subarray(0, end), last ? mode : 0o755);
-    } catch (error) {
-      // Also a '.' or '..' in the path: what is there only must be usable.
-      const there = await files.stat(path.subarray(0, end)).catch(() => null);
-      if (!there || !isDirectory(there)) throw error;
-    }
-  }
-}
 
 /** The command `rm`. */
 export const rm: Command = command({

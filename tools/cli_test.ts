@@ -7,7 +7,6 @@ import {
   parseCommand,
   setting,
   size,
-  suggestion,
   toggle,
 } from "./cli.ts";
 import { UsageError } from "./errors.ts";
@@ -82,10 +81,4 @@ Deno.test("commandHelp() shows what the table holds", () => {
   match(text, /^Usage: nextfs example \[FLAGS\] A \[B\]\n/);
   match(text, /\n {2}-a, --all +All\n/);
   match(text, /\n {6}--level N +Level \(default: 3\)\n/);
-});
-
-Deno.test("suggestion() names the nearest word or none", () => {
-  const known = ["mkdir", "mv", "makefs"];
-  equal(suggestion("mkdri", known), "; did you mean 'mkdir'?");
-  equal(suggestion("completely", known), "");
 });

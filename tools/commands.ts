@@ -4,6 +4,7 @@
  * @module
  */
 
+import { cert } from "./cert.ts";
 import { mkdir, mv, rm } from "./changing.ts";
 import type { Command } from "./cli.ts";
 import { dump } from "./dump.ts";
@@ -37,6 +38,7 @@ export const COMMANDS: readonly Command[] = [
   verify,
   fsck,
   dump,
+  cert,
   serve,
   ls,
   tree,

@@ -9,7 +9,7 @@
  */
 
 import { RollbackError } from "../bd/journal/errors.ts";
-import { ERRNO_TEXT } from "../fs/errors.ts";
+import { ERRNO_TEXT, FsError } from "../fs/errors.ts";
 import { printable } from "./names.ts";
 
 /** The way out of a {@link RollbackError}. */
@@ -109,6 +109,10 @@ export function errnoOf(error: unknown): string | undefined {
  */
 export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  // The path stands in front of it already, as the user has given it.
+  if (error instanceof FsError && error.path !== undefined) {
+    return errorText(error.cause);
+  }
   if (error instanceof RollbackError && error.isAcceptable) {
     return `${error.message} (${ACCEPT_ROLLBACK} takes it as it is)`;
   }

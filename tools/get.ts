@@ -85,9 +85,8 @@ async function toStdout(
   const { files, output, reporter } = session;
   for (const remote of remotes) {
     await reporter.attempt(remote, async () => {
-      const chunks = skipBad
-        ? readNode(files.client, await files.stat(remote), skipBad(remote))
-        : files.readFile(remote);
+      const { attributes } = await files.stat(remote);
+      const chunks = readNode(files, attributes, skipBad?.(remote));
       for await (const chunk of chunks) output.data(chunk);
     });
     output.flush();
@@ -288,7 +287,8 @@ class Getter {
     source: string,
   ): AsyncGenerator<Uint8Array> {
     try {
-      yield* readNode(this.#client, attributes, this.#skipBad?.(source));
+      const { files } = this.#session;
+      yield* readNode(files, attributes, this.#skipBad?.(source));
     } catch (error) {
       throw new PathError(source, error);
     }

@@ -6,7 +6,7 @@
 
 import { PathError, UsageError } from "./errors.ts";
 import { baseName, joinPath, toBytes } from "./names.ts";
-import { hasCode, isDirectory, resolveParent } from "./remote_walk.ts";
+import { hasCode, resolveParent } from "./remote_walk.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -51,7 +51,7 @@ async function isTargetDirectory(
   target: Uint8Array,
 ): Promise<boolean> {
   try {
-    return isDirectory(await files.stat(target));
+    return (await files.stat(target)).isDirectory;
   } catch (error) {
     const missing = hasCode(error, "ENOENT") || hasCode(error, "ELOOP");
     if (!missing) throw new PathError(target, error);

@@ -11,7 +11,7 @@ import {
   S_IFLNK,
   S_IFMT,
 } from "../fs/attributes.ts";
-import type { RemoteEntry } from "../rpc/mod.ts";
+import type { DirEntry } from "../rpc/mod.ts";
 import {
   type Command,
   command,
@@ -101,9 +101,10 @@ class Lister {
   async #operand(path: Uint8Array): Promise<Listed> {
     const { files } = this.#session;
     const { long, directory } = this.#values;
-    let attributes = await files.lstat(path);
+    let { attributes } = await files.lstat(path);
     if (isLink(attributes) && !long && !directory) {
-      attributes = await files.stat(path).catch(() => attributes);
+      const target = await files.stat(path).catch(() => ({ attributes }));
+      attributes = target.attributes;
     }
     return await this.#withTarget({ name: path, path, attributes });
   }
@@ -112,7 +113,7 @@ class Lister {
     const entries: Listed[] = [];
     await this.#session.reporter.attempt(directory.path, async () => {
       for await (const entry of this.#session.files.readDir(directory.path)) {
-        if (this.#values.all || entry.name[0] !== 0x2e) {
+        if (this.#values.all || entry.nameBytes[0] !== 0x2e) {
           entries.push(this.#entry(directory.path, entry));
         }
       }
@@ -129,13 +130,14 @@ class Lister {
     }
   }
 
-  #entry(directory: Uint8Array, { name, attributes }: RemoteEntry): Listed {
+  #entry(directory: Uint8Array, entry: DirEntry): Listed {
+    const { nameBytes: name, attributes } = entry;
     return { name, path: joinPath(directory, name), attributes };
   }
 
   async #withTarget(listed: Listed): Promise<Listed> {
     if (isLink(listed.attributes)) {
-      listed.target = await this.#session.files.readlink(listed.path)
+      listed.target = await this.#session.files.readLinkBytes(listed.path)
         .catch(() => undefined);
     }
     return listed;
@@ -252,6 +254,9 @@ export const tree: Command = command({
     }),
 });
 
+/** A name, and what it names. */
+type Entry = Pick<Listed, "name" | "attributes">;
+
 class TreeDrawer {
   readonly #session: Session;
   readonly #values: Values<typeof treeFlags>;
@@ -269,7 +274,7 @@ class TreeDrawer {
     for (const path of paths) {
       await reporter.attempt(path, async () => {
         const name = toBytes(path);
-        const attributes = await files.stat(path);
+        const { attributes } = await files.stat(path);
         if (!this.#values.json) this.#line("", name);
         const below = isDirectory(attributes)
           ? await this.#below(name, { prefix: "", level: 1 })
@@ -292,10 +297,11 @@ class TreeDrawer {
     { prefix, level }: { prefix: string; level: number },
   ): Promise<unknown[]> {
     const { files, reporter } = this.#session;
-    const entries: RemoteEntry[] = [];
+    const entries: Entry[] = [];
     await reporter.attempt(path, async () => {
-      for await (const entry of files.readDir(path)) {
-        if (this.#values.all || entry.name[0] !== 0x2e) entries.push(entry);
+      for await (const { nameBytes, attributes } of files.readDir(path)) {
+        const shown = this.#values.all || nameBytes[0] !== 0x2e;
+        if (shown) entries.push({ name: nameBytes, attributes });
       }
     });
     entries.sort((a, b) => compareBytes(a.name, b.name));
@@ -304,7 +310,7 @@ class TreeDrawer {
       const last = entry === entries.at(-1);
       const childPath = joinPath(path, entry.name);
       const target = isLink(entry.attributes)
-        ? await files.readlink(childPath).catch(() => undefined)
+        ? await files.readLinkBytes(childPath).catch(() => undefined)
         : undefined;
       if (!this.#values.json) {
         this.#line(prefix + (last ? "└── " : "├── "), entry.name, target);
@@ -335,7 +341,7 @@ class TreeDrawer {
     output.line("");
   }
 
-  #json(entry: RemoteEntry, contents: unknown[], target?: Uint8Array): unknown {
+  #json(entry: Entry, contents: unknown[], target?: Uint8Array): unknown {
     if (!this.#values.json) return null;
     return {
       ...nameFields("name", entry.name),

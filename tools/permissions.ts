@@ -9,11 +9,15 @@
 /** Flags that name a program. */
 const FLAGS_THAT_RUN = ["--extpass", "--new-extpass", "--detach"];
 
+/** Commands that run a program: openssl. */
+const COMMANDS_THAT_RUN = ["cert"];
+
 /**
- * Gives back the permission to start programs, unless a flag in `args`, the
- * whole command line, asks for one.
+ * Gives back the permission to start programs, unless the command or a flag in
+ * `args`, the whole command line, asks for one.
  */
 export function giveBackRun(args: readonly string[]): void {
+  if (COMMANDS_THAT_RUN.includes(args[0])) return;
   const names = args.map((arg) => arg.split("=", 1)[0]);
   if (FLAGS_THAT_RUN.some((flag) => names.includes(flag))) return;
   // `serve -d`, which may stand together with other letters.

@@ -5,7 +5,8 @@
  */
 
 import config from "../deno.json" with { type: "json" };
-import { type Command, parseCommand, suggestion } from "./cli.ts";
+import { suggestion } from "../rpc/suggestion.ts";
+import { type Command, parseCommand } from "./cli.ts";
 import { COMMANDS } from "./commands.ts";
 import { UsageError } from "./errors.ts";
 import { commandHelp, programHelp } from "./help.ts";

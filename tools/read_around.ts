@@ -5,8 +5,8 @@
  * @module
  */
 
-import type { Client } from "../rpc/mod.ts";
 import { FsError } from "../fs/mod.ts";
+import type { Client, RemoteFile } from "../rpc/mod.ts";
 import { hasCode } from "./remote_walk.ts";
 import type { Session } from "./session.ts";
 
@@ -23,10 +23,8 @@ const BAD_BLOCKS_MAX = 2 << 20;
 /** Takes the first byte and the last one of what cannot be read. */
 export type ReportRange = (first: number, last: number) => void;
 
-/** A part of an open file. */
+/** A part of a file. */
 export interface FilePart {
-  /** The open file. */
-  descriptor: number;
   /** Its first byte. */
   offset: number;
   /** Its length, in bytes. */
@@ -81,6 +79,7 @@ export async function skipBadOf(
  * that could, and was not reported yet.
  */
 export class AroundReader {
+  readonly #file: RemoteFile;
   readonly #client: Client;
   readonly #blockSize: number;
   readonly #report: ReportRange;
@@ -88,11 +87,12 @@ export class AroundReader {
   #badEnd = 0;
   #badBlocks = 0;
 
-  /** Reads from `client`, whose blocks have `blockSize` bytes. */
-  constructor(client: Client, blockSize: number, report: ReportRange) {
+  /** Reads from `file`, which is open on `client`. */
+  constructor(client: Client, file: RemoteFile, skipBad: SkipBad) {
     this.#client = client;
-    this.#blockSize = blockSize;
-    this.#report = report;
+    this.#file = file;
+    this.#blockSize = skipBad.blockSize;
+    this.#report = skipBad.report;
   }
 
   /**
@@ -101,7 +101,6 @@ export class AroundReader {
    * at all seems to be readable.
    */
   async *read(part: FilePart): AsyncGenerator<Uint8Array> {
-    const { descriptor } = part;
     const end = part.offset + part.length;
     const pending: { length: number; data: Promise<Uint8Array | null> }[] = [];
     let next = part.offset;
@@ -111,7 +110,7 @@ export class AroundReader {
           this.#blockSize - next % this.#blockSize,
           end - next,
         );
-        const data = this.#block({ descriptor, offset: next, length });
+        const data = this.#block({ offset: next, length });
         // A failure is reported when its turn comes, not as unhandled.
         data.catch(() => {});
         pending.push({ length, data });
@@ -136,8 +135,10 @@ export class AroundReader {
 
   /** One block or a part of it; null if it cannot be read. */
   async #block(part: FilePart): Promise<Uint8Array | null> {
+    const data = new Uint8Array(part.length);
     try {
-      return (await this.#client.call("read", { ...part })).data;
+      const count = await this.#file.readAt(data, part.offset);
+      return data.subarray(0, count ?? 0);
     } catch (error) {
       if (isUnreadable(this.#client, error)) return null;
       throw error;

@@ -5,17 +5,11 @@
  */
 
 import type { Attributes } from "../fs/mod.ts";
-import { type Client, O_RDONLY } from "../rpc/mod.ts";
-import {
-  AroundReader,
-  type FilePart,
-  isUnreadable,
-  type SkipBad,
-} from "./read_around.ts";
-import { nodeOf } from "./remote_walk.ts";
+import type { Client, RemoteFile, RemoteFiles } from "../rpc/mod.ts";
+import { AroundReader, isUnreadable, type SkipBad } from "./read_around.ts";
 
+/** Bytes of one read, and as far as is read around a bad block at a time. */
 const CHUNK_BYTES = 256 * 1024;
-const READS_IN_FLIGHT = 4;
 
 /**
  * Reads a file from start to end, as far as it goes now, several reads ahead.
@@ -23,67 +17,46 @@ const READS_IN_FLIGHT = 4;
  * with `skipBad`.
  */
 export async function* readNode(
-  client: Client,
+  files: RemoteFiles,
   attributes: Attributes,
   skipBad?: SkipBad,
 ): AsyncGenerator<Uint8Array> {
-  const node = nodeOf(attributes);
-  const { descriptor } = await client.call("open", { node, flags: O_RDONLY });
-  const around = skipBad &&
-    new AroundReader(client, skipBad.blockSize, skipBad.report);
-  const part = { descriptor, offset: 0, length: attributes.size };
+  const { size } = attributes;
+  await using file = await files.openNode(attributes);
+  if (skipBad) yield* readAround(files.client, file, { size, skipBad });
+  else yield* file.chunks({ length: size, chunkSize: CHUNK_BYTES });
+}
+
+async function* readAround(
+  client: Client,
+  file: RemoteFile,
+  { size, skipBad }: { size: number; skipBad: SkipBad },
+): AsyncGenerator<Uint8Array> {
+  const around = new AroundReader(client, file, skipBad);
   try {
-    yield* readAhead(client, part, around);
+    for (let at = 0; at < size;) {
+      const part = { offset: at, length: size - at, chunkSize: CHUNK_BYTES };
+      try {
+        for await (const chunk of file.chunks(part)) {
+          around.good();
+          at += chunk.length;
+          yield chunk;
+        }
+        // To its end, even if the file has become shorter meanwhile.
+        return;
+      } catch (error) {
+        if (!isUnreadable(client, error)) throw error;
+      }
+      const length = Math.min(CHUNK_BYTES, size - at);
+      let count = 0;
+      for await (const piece of around.read({ offset: at, length })) {
+        count += piece.length;
+        yield piece;
+      }
+      if (count < length) return;
+      at += count;
+    }
   } finally {
-    around?.good();
-    await client.call("close", { descriptor });
+    around.good();
   }
-}
-
-async function* readAhead(
-  client: Client,
-  { descriptor, offset, length: size }: FilePart,
-  around: AroundReader | undefined,
-): AsyncGenerator<Uint8Array> {
-  const step = Math.min(CHUNK_BYTES, client.limits.maxData);
-  const pending: { part: FilePart; data: Promise<Uint8Array> }[] = [];
-  let next = offset;
-  for (;;) {
-    while (pending.length < READS_IN_FLIGHT && next < size) {
-      const length = Math.min(step, size - next);
-      const part = { descriptor, offset: next, length };
-      const data = client.call("read", part).then((reply) => reply.data);
-      // A failure is reported when its turn comes, not as unhandled.
-      data.catch(() => {});
-      pending.push({ part, data });
-      next += length;
-    }
-    const first = pending.shift();
-    if (first === undefined) return;
-    let count = 0;
-    for await (const data of contents(client, first, around)) {
-      count += data.length;
-      yield data;
-    }
-    // The file has become shorter meanwhile.
-    if (count < first.part.length) return;
-  }
-}
-
-/** What a part holds, which has been asked for. */
-async function* contents(
-  client: Client,
-  { part, data }: { part: FilePart; data: Promise<Uint8Array> },
-  around: AroundReader | undefined,
-): AsyncGenerator<Uint8Array> {
-  let whole: Uint8Array;
-  try {
-    whole = await data;
-  } catch (error) {
-    if (!around || !isUnreadable(client, error)) throw error;
-    yield* around.read(part);
-    return;
-  }
-  around?.good();
-  if (whole.length > 0) yield whole;
 }

@@ -6,7 +6,12 @@
 
 import type { VerityDevice } from "../bd/verity.ts";
 import { type Filesystem, FsError } from "../fs/mod.ts";
-import { EndpointError, formatEndpoint, Server } from "../rpc/mod.ts";
+import {
+  EndpointError,
+  formatEndpoint,
+  type Policy,
+  Server,
+} from "../rpc/mod.ts";
 import {
   type Command,
   command,
@@ -20,13 +25,14 @@ import {
   type Values,
 } from "./cli.ts";
 import { commitAtIntervals, commitInterval } from "./commit_interval.ts";
-import { makeDemo } from "./demo.ts";
+import { type Demo, makeDemo } from "./demo.ts";
 import { detach } from "./detach.ts";
 import { errorText, UsageError } from "./errors.ts";
 import { Log } from "./log.ts";
 import { DEVICE_FLAGS, DEVICE_NOTES, openFilesystem } from "./open_device.ts";
 import { translateCommandLine } from "./original_command_line.ts";
 import { giveBackSecretPlaces } from "./permissions.ts";
+import { checkPolicy, readPolicy } from "./policy.ts";
 import { readServerTls, TLS_SERVER_FLAGS } from "./tls.ts";
 
 /** Least memory for blocks: sixteen of the largest. */
@@ -57,6 +63,7 @@ const flags = {
     { fallback: "5" },
   ),
   ...TLS_SERVER_FLAGS,
+  policy: option("FILE", "Who may do what, by certificate or socket", path),
   insecure: toggle("Listen where other machines connect, unencrypted"),
   "log-file": option("PATH", "Append messages to this file", path, "l"),
   verbose: toggle("Log connections, too", "v"),
@@ -79,6 +86,10 @@ export const serve: Command = command({
     "After every flush the trusted state of a verified IMAGE is in the root " +
     "file, if there is one; it is printed at the end, and put into the log " +
     "file, as ROOT of the next start.",
+    "--policy FILE says who may do what, by client certificate or socket: " +
+    "access, exported directory, user, limits. Whom no rule matches is " +
+    "refused. Without it whoever can connect is the superuser. The file is " +
+    "described in docs/policy.md.",
     "SIGTERM, SIGINT and SIGHUP end it: requests in progress are answered, " +
     "all is made durable, and the exit code is 0. Otherwise changes are " +
     "durable when a client asks for it, or at the next --commit-interval.",
@@ -96,32 +107,23 @@ export const serve: Command = command({
       checkDefault(defaultEndpoint(operands[0]));
     }
     const tls = readServerTls(values);
+    const policy = values.policy ? readPolicy(values.policy) : undefined;
     using log = new Log("serve", values["log-file"]);
-    const demo = operands.length === 0 ? await makeDemo() : null;
-    const path = demo?.volume ?? operands[0];
-    const { filesystem, verity, keepsState } = await openFilesystem(
-      path,
-      demo ? { ...values, keyfile: demo.keyfile } : values,
-      {
-        readOnly: values["read-only"],
-        cacheSize: values["cache-size"],
-        warn: log.line,
-        badBlock: log.line,
-      },
-    );
-    giveBackSecretPlaces();
+    const { demo, path, opened } = await openServed(values, operands, log);
+    const { filesystem, verity, keepsState } = opened;
     const listen = values.listen.length > 0
       ? values.listen
       : [demo ? `unix:${demo.socket}` : defaultEndpoint(path)];
     const server = new Server(filesystem, {
       insecure: values.insecure,
       tls,
+      policy,
       log: log.line,
       verbose: values.verbose,
     });
     try {
       const interval = values["commit-interval"];
-      const served = { filesystem, server, log, interval };
+      const served = { filesystem, server, policy, log, interval };
       await serveUntilSignal(served, listen, () => {
         if (demo) console.log(demo.advice);
       });
@@ -130,6 +132,35 @@ export const serve: Command = command({
     }
   },
 });
+
+/** What is served, and where it lies. */
+interface Opened {
+  readonly demo: Demo | null;
+  readonly path: string;
+  readonly opened: Awaited<ReturnType<typeof openFilesystem>>;
+}
+
+/** Opens what the operand names, or the demonstration if there is none. */
+async function openServed(
+  values: Values<typeof flags>,
+  operands: readonly string[],
+  log: Log,
+): Promise<Opened> {
+  const demo = operands.length === 0 ? await makeDemo() : null;
+  const path = demo?.volume ?? operands[0];
+  const opened = await openFilesystem(
+    path,
+    demo ? { ...values, keyfile: demo.keyfile } : values,
+    {
+      readOnly: values["read-only"],
+      cacheSize: values["cache-size"],
+      warn: log.line,
+      badBlock: log.line,
+    },
+  );
+  giveBackSecretPlaces();
+  return { demo, path, opened };
+}
 
 /** The endpoint that goes with the path of a volume or image. */
 function defaultEndpoint(path: string): string {
@@ -180,9 +211,10 @@ function reportState(
 }
 
 async function serveUntilSignal(
-  { filesystem, server, log, interval }: {
+  { filesystem, server, policy, log, interval }: {
     filesystem: Filesystem;
     server: Server;
+    policy?: Policy;
     log: Log;
     interval: number;
   },
@@ -191,6 +223,7 @@ async function serveUntilSignal(
 ): Promise<void> {
   const ended = signal();
   try {
+    if (policy) checkPolicy(policy, filesystem, endpoints);
     for (const endpoint of endpoints) await listen(server, endpoint);
     ready();
     await commitAtIntervals(filesystem, { interval, ended, log: log.line });

@@ -174,10 +174,11 @@ async function makeEmpty(
     if (!hasCode(error, "ENOENT")) throw error;
     return null;
   });
-  if (there && isLink(there)) {
+  if (there?.isSymlink) {
     throw new PathError(path, "Is a symbolic link to a file that is missing");
   }
-  await files.writeFile(path, [], { keep: true, size });
+  await using file = await files.open(path, { write: true, create: true });
+  if (size > 0) await file.truncate(size);
 }
 
 function newSize(text: string): (size: number) => number {

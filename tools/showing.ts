@@ -33,7 +33,8 @@ export const cat: Command = command({
     withSession("cat", values, async ({ files, output, reporter }) => {
       for (const path of paths) {
         await reporter.attempt(path, async () => {
-          for await (const chunk of files.readFile(path)) output.data(chunk);
+          await using file = await files.open(path);
+          for await (const chunk of file.chunks()) output.data(chunk);
         });
         output.flush();
       }
@@ -58,7 +59,7 @@ export const stat: Command = command({
       const json: unknown[] = [];
       for (const path of paths) {
         await reporter.attempt(path, async () => {
-          const attributes = values.dereference
+          const { attributes } = values.dereference
             ? await files.stat(path)
             : await files.lstat(path);
           const target = await targetOf(session, path, attributes);
@@ -81,7 +82,7 @@ async function targetOf(
   { mode }: Attributes,
 ): Promise<Uint8Array | undefined> {
   if ((mode & S_IFMT) !== S_IFLNK) return undefined;
-  return await session.files.readlink(path);
+  return await session.files.readLinkBytes(path);
 }
 
 /** As stat(1) of GNU coreutils writes it. */

@@ -9,7 +9,8 @@ import { FaultyDevice } from "../../bd/faulty.ts";
 import { MemoryDevice } from "../../bd/memory.ts";
 import { Filesystem, format, Paths } from "../../fs/mod.ts";
 import { ERRNO_NUMBER, Server } from "../../rpc/mod.ts";
-import { message, RawClient } from "../rpc/harness.ts";
+import { message } from "../rpc/harness.ts";
+import { usual, withScript } from "../rpc/scripted_server.ts";
 import { debugfs, testWith, withTempDir } from "../support/tools.ts";
 import { type DeviceKind, make, VERIFIED_KINDS } from "./devices.ts";
 import { nextfs, type Run, startServer, writeTree } from "./program.ts";
@@ -195,57 +196,12 @@ Deno.test("every other block that fails is told by its range", () =>
     );
   }));
 
-/** A server of one connection that answers as `answer` says. */
-async function withScript(
-  answer: (id: number, operation: number, args: unknown[]) => Uint8Array | null,
-  visit: (connect: string) => Promise<void>,
-): Promise<void> {
-  const endpoint = `unix:@nextfs-test-${crypto.randomUUID()}`;
-  const path = `\0${endpoint.slice("unix:@".length)}`;
-  const listener = Deno.listen({ transport: "unix", path });
-  const served = (async (): Promise<void> => {
-    using conn = await listener.accept();
-    const requests = new RawClient(conn);
-    for (;;) {
-      const request = await requests.receive();
-      if (request === null) break;
-      const [id, operation, ...args] = request as [number, number];
-      const reply = answer(id, operation, args);
-      if (reply === null) break;
-      await requests.send(reply);
-    }
-  })();
-  try {
-    await visit(endpoint);
-    await served;
-  } finally {
-    listener.close();
-  }
-}
-
-const TIME = [0, 0];
-const ATTRIBUTES = (size: number | bigint): unknown[] => [
-  ...[11, 0, 0o100644, 1, 0, 0, [0, 0], size, 0, TIME, TIME, TIME, null, 0],
-];
 const STATISTICS = (blockSize: number): unknown[] => [
   ...[blockSize, 9, 0, 0, 9, 0, 255, new Uint8Array(16), "", true],
 ];
 
-/** Answers all but reads for a file of `size` bytes, as a server would. */
-function usual(
-  id: number,
-  operation: number,
-  { size, blockSize = 4096 }: { size: number | bigint; blockSize?: number },
-): Uint8Array {
-  const limits = [1, 1052672, 1048576, 64, 9, 1024, true, [2, 0], []];
-  if (operation === 64) return message(id, 0, ...limits);
-  if (operation === 65) return message(id, 0, ATTRIBUTES(size));
-  if (operation === 69) return message(id, 0, 1, ATTRIBUTES(size));
-  if (operation === 83) return message(id, 0, STATISTICS(blockSize));
-  return message(id, 0);
-}
-
 const READ = 71;
+const STATFS = 83;
 const { EIO } = ERRNO_NUMBER;
 
 /** Copies `/x` from a server of one connection, around what is bad. */
@@ -263,9 +219,10 @@ Deno.test("a connection that ends is no bad block", () =>
     ];
     for (const ending of endings) {
       await withScript((id, operation) => {
-        return operation === READ
-          ? ending()
-          : usual(id, operation, { size: 2n ** 50n });
+        if (operation === READ) return ending();
+        return operation === STATFS
+          ? message(id, 0, STATISTICS(4096))
+          : usual(id, operation, 2n ** 50n);
       }, async (connect) => {
         const { code, stderr } = await copyFrom(connect, dir);
         assert.equal(code, 1, stderr);
@@ -279,7 +236,10 @@ Deno.test("a connection that ends is no bad block", () =>
 Deno.test("a server with blocks of a byte is refused", () =>
   withTempDir((dir) =>
     withScript(
-      (id, operation) => usual(id, operation, { size: 9, blockSize: 1 }),
+      (id, operation) =>
+        operation === STATFS
+          ? message(id, 0, STATISTICS(1))
+          : usual(id, operation, 9),
       async (connect) => {
         const { code, stderr } = await copyFrom(connect, dir);
         assert.equal(code, 1);

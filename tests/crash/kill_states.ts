@@ -176,13 +176,11 @@ export function findIn(fs: Filesystem, dir: string): Found {
 export async function findAt(files: RemoteFiles, dir: string): Promise<Found> {
   const found = new Map<string, string>();
   const walk = async (path: string, prefix: string): Promise<void> => {
-    for await (const { name, attributes } of files.readDir(path)) {
-      const text = decoder.decode(name);
-      const child = `${path}/${text}`;
-      const isDirectory = (attributes.mode & S_IFMT) === S_IFDIR;
+    for await (const { name, isDirectory } of files.readDir(path)) {
+      const child = `${path}/${name}`;
       const what = isDirectory ? DIRECTORY : await remoteDigest(files, child);
-      found.set(prefix + text, what);
-      if (isDirectory) await walk(child, `${prefix}${text}/`);
+      found.set(prefix + name, what);
+      if (isDirectory) await walk(child, `${prefix}${name}/`);
     }
   };
   await walk(dir, "");
@@ -190,8 +188,5 @@ export async function findAt(files: RemoteFiles, dir: string): Promise<Found> {
 }
 
 async function remoteDigest(files: RemoteFiles, path: string): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of files.readFile(path)) chunks.push(chunk);
-  const blob = await new Blob(chunks as BlobPart[]).arrayBuffer();
-  return digestOf(new Uint8Array(blob));
+  return digestOf(await files.readFile(path));
 }

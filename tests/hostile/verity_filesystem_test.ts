@@ -139,7 +139,7 @@ for (const kind of TREE_KINDS) {
       assert.deepEqual(await readRemote(files, "/third"), contents(2));
       const part = await readRemote(files, "/second", 151 * SIZE);
       assert.deepEqual(part, contents(1).subarray(151 * SIZE));
-      await files.writeFile("/fourth", [{ offset: 0, data: contents(4) }]);
+      await files.writeFile("/fourth", contents(4));
       await files.sync();
       assert.deepEqual(await readRemote(files, "/fourth"), contents(4));
       assert.equal(device.statistics.failures, 1);
@@ -158,7 +158,8 @@ async function readRemote(
 ): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   // Small replies, so that only those with the bad block fail.
-  for await (const part of files.readFile(path, { offset, chunkSize: SIZE })) {
+  await using file = await files.open(path);
+  for await (const part of file.chunks({ offset, chunkSize: SIZE })) {
     parts.push(part);
   }
   return Uint8Array.from(Buffer.concat(parts));

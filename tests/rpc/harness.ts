@@ -87,7 +87,7 @@ export function message(...items: unknown[]): Uint8Array {
 
 /** The hello of an ordinary client. */
 export function hello(id = 1): Uint8Array {
-  return message(id, 64, "nextfs", 1, 1024 * 1024, 64);
+  return message(id, 64, "nextfs", 1, 1024 * 1024, 64, []);
 }
 
 /** What a raw client needs of a connection. */
@@ -151,11 +151,15 @@ export class RawClient {
 
   /** The next message, or null at the end of the stream. */
   async receive(): Promise<unknown[] | null> {
+    const body = await this.receiveBytes();
+    return body === null ? null : decoder.decode(body);
+  }
+
+  /** The same as bytes, without the length. */
+  async receiveBytes(): Promise<Uint8Array | null> {
     const prefix = await this.#take(4);
     if (prefix === null) return null;
-    const length = new DataView(prefix.buffer).getUint32(0);
-    const body = await this.#take(length);
-    return body === null ? null : decoder.decode(body);
+    return await this.#take(new DataView(prefix.buffer).getUint32(0));
   }
 
   /** Asserts that the next message fails with `status` and ends it all. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { connect, ERRNO_NUMBER, RemoteFiles } from "../../rpc/mod.ts";
 import { framed, hello, message, RawClient, Served, until } from "./harness.ts";
 
-const { EINVAL, EPROTO, ENOSYS, EAGAIN, ENAMETOOLONG } = ERRNO_NUMBER;
+const { EBADF, EINVAL, EPROTO, ENOSYS, EAGAIN, ENAMETOOLONG } = ERRNO_NUMBER;
 
 /** Asserts that an ordinary client is served. */
 async function assertServing(endpoint: string): Promise<void> {
@@ -17,8 +17,8 @@ Deno.test("a connection that does not begin with a hello is ended", async () => 
       const first of [
         message(7, 83),
         message(7, 9999),
-        message(7, 64, "other", 1, 1024 * 1024, 64),
-        message(7, 64, "nextfs", 0, 1024 * 1024, 64),
+        message(7, 64, "other", 1, 1024 * 1024, 64, []),
+        message(7, 64, "nextfs", 0, 1024 * 1024, 64, []),
       ]
     ) {
       const client = await RawClient.connect(endpoint);
@@ -26,7 +26,7 @@ Deno.test("a connection that does not begin with a hello is ended", async () => 
       await client.refused(7, EPROTO);
     }
     const client = await RawClient.connect(endpoint);
-    await client.send(message(7, 64, "nextfs", 1, 100, 64));
+    await client.send(message(7, 64, "nextfs", 1, 100, 64, []));
     await client.refused(7, EINVAL);
     await assertServing(endpoint);
   });
@@ -91,7 +91,7 @@ Deno.test("an unknown operation is ENOSYS and the connection goes on", async () 
   await using served = await Served.start();
   await served.each(async (endpoint) => {
     const client = await RawClient.greet(endpoint);
-    for (const number of [0, 12, 42, 43, 63, 91, 4_000_000_000]) {
+    for (const number of [43, 63, 102, 4_000_000_000]) {
       const [status] = await client.ask(5, number, 1, "x", [2]);
       assert.equal(status, ENOSYS);
     }
@@ -122,7 +122,7 @@ Deno.test("wrong arguments are refused and the connection goes on", async () => 
     [EINVAL, [67, root, [0o10000, null, null, null, null]]],
     [EINVAL, [71, 1, -1, 10]],
     [EINVAL, [71, 1, 0, 1024 * 1024 + 1]],
-    [EINVAL, [71, 0, 0, 1]],
+    [EBADF, [71, 0, 0, 1]],
     [EINVAL, [72, 1, 0, "text"]],
     [EINVAL, [74, root, 0, 0]],
     [EINVAL, [74, root, 0, 1025]],
@@ -180,8 +180,8 @@ Deno.test("a client that leaves in the middle harms nobody", async () => {
     await using client = await connect(endpoint);
     const files = new RemoteFiles(client);
     const data = new Uint8Array(4 * 1024 * 1024).fill(7);
-    await files.writeFile("/big", [{ offset: 0, data }]);
-    const { ino, generation } = await files.stat("/big");
+    await files.writeFile("/big", data);
+    const { ino, generation } = (await files.stat("/big")).attributes;
     for (let i = 0; i < 20; i++) {
       const leaver = await RawClient.greet(endpoint);
       assert.deepEqual(

@@ -77,10 +77,12 @@ async function load(
   for (let i = 0; i < 3; i++) {
     const path = `/${name}-${i}`;
     const data = random.bytes(2_000_000 + random.below(100_000));
-    await files.writeFile(path, [{ offset: random.below(5000), data }]);
-    const { size } = await files.stat(path);
+    const create = { read: true, write: true, create: true };
+    await using file = await files.open(path, create);
+    await file.writeAt(data, random.below(5000));
+    const { size } = await file.stat();
     let at = size - data.length;
-    for await (const chunk of files.readFile(path, { offset: at })) {
+    for await (const chunk of file.chunks({ offset: at })) {
       const start = at - (size - data.length);
       const expected = data.subarray(start, start + chunk.length);
       assert.deepEqual(chunk, expected, `${path} at ${at}`);
@@ -181,7 +183,7 @@ async function failAndRecover(
     await using client = await connect(endpoint);
     const files = new RemoteFiles(client);
     const data = new Random(1).bytes(100_000);
-    await files.writeFile("/before", [{ offset: 0, data }]);
+    await files.writeFile("/before", data);
     await files.sync();
     const { descriptor } = await client.call("create", {
       ...{ dir: client.root, name: new TextEncoder().encode("f") },
@@ -205,7 +207,7 @@ async function failAndRecover(
     failing = null;
     await files.sync();
     await files.mkdir("/made");
-    await files.writeFile("/f", [{ offset: 0, data }]);
+    await files.writeFile("/f", data);
     await files.sync();
     await readBack(files, "/f", data);
   });
@@ -216,10 +218,5 @@ async function readBack(
   path: string,
   expected: Uint8Array,
 ): Promise<void> {
-  let at = 0;
-  for await (const chunk of files.readFile(path)) {
-    assert.deepEqual(chunk, expected.subarray(at, at + chunk.length));
-    at += chunk.length;
-  }
-  assert.equal(at, expected.length);
+  assert.deepEqual(await files.readFile(path), expected);
 }

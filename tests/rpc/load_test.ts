@@ -42,7 +42,8 @@ Deno.test(
       await files.setattr("/megabyte", { mtime: "now" });
     }
     const parts = [];
-    for await (const part of files.readFile("/megabyte", { chunkSize: 4096 })) {
+    await using file = await files.open("/megabyte");
+    for await (const part of file.chunks({ chunkSize: 4096 })) {
       parts.push(part.length);
     }
     assert.equal(parts.length, 256);
@@ -63,7 +64,7 @@ Deno.test(
     await using server = await ServerProcess.start();
     await using client = await connect(server.endpoint);
     const files = new RemoteFiles(client);
-    const { ino, generation } = await files.stat("/megabyte");
+    const { ino, generation } = (await files.stat("/megabyte")).attributes;
     const slow: RawClient[] = [];
     const before = server.residentMebibytes();
     for (let i = 0; i < 20; i++) {
@@ -148,8 +149,8 @@ Deno.test("stop() lets what is in progress end, and ends the rest", async () => 
   const client = await connect(endpoint);
   const files = new RemoteFiles(client);
   const data = new Uint8Array(MEGABYTE);
-  await files.writeFile("/file", [{ offset: 0, data }]);
-  const { ino, generation } = await files.stat("/file");
+  await files.writeFile("/file", data);
+  const { ino, generation } = (await files.stat("/file")).attributes;
   const { path } = endpoint as { path: string };
   const stuck = await RawClient.greet(`unix:@${path}`);
   await stuck.ask(2, 69, [ino, generation], 0);

@@ -3,6 +3,7 @@ import {
   type Client,
   connect,
   O_APPEND,
+  O_DIRECTORY,
   O_EXCL,
   O_RDONLY,
   O_RDWR,
@@ -127,10 +128,15 @@ Deno.test("descriptors hold to what they were opened for", async () => {
     for (const flags of [3, O_RDONLY | O_TRUNC, O_EXCL, 0o4000]) {
       await refuses(open(flags), "EINVAL");
     }
-    await refuses(
-      client.call("open", { node: client.root, flags: O_RDONLY }),
-      "EISDIR",
-    );
+    const root = (flags: number): Promise<{ descriptor: number }> =>
+      client.call("open", { node: client.root, flags });
+    await refuses(root(O_RDWR), "EISDIR");
+    const { descriptor: directory } = await root(O_RDONLY | O_DIRECTORY);
+    await refuses(read(directory), "EISDIR");
+    await refuses(write(directory), "EBADF");
+    await client.call("fsync", { descriptor: directory });
+    await client.call("close", { descriptor: directory });
+    await refuses(open(O_RDONLY | O_DIRECTORY), "ENOTDIR");
   });
 });
 
@@ -340,9 +346,10 @@ Deno.test("a raw client gets the hello that is documented", async () => {
   await using served = await Served.start();
   const { path } = served.endpoints[0] as { path: string };
   const client = await RawClient.connect(`unix:@${path}`);
-  const reply = await client.ask(1, 64, "nextfs", 1, 2 ** 24, 5000);
+  const reply = await client.ask(1, 64, "nextfs", 1, 2 ** 24, 5000, []);
   assert.deepEqual(reply, [
-    ...[0, 1, 1052672, 1048576, 256, 1024, 1024, false, [2, 0], []],
+    ...[0, 1, 1052672, 1048576, 256, 1024, 1024, 16, 1024, 600_000],
+    ...[false, 0, 0, [2, 0], []],
   ]);
   client.close();
 });

@@ -178,7 +178,10 @@ function readParts(fs: Filesystem, ino: number, size: number): void {
   const into = new Uint8Array(64 * BLOCK);
   const places = [0, 1, 2, 3, 4].map((n) => n * into.length);
   for (const at of [...places, 12 * BLOCK, 70_000 * BLOCK, size - 10]) {
-    if (at >= 0) attempt(() => fs.read(ino, at, into));
+    if (at < 0) continue;
+    attempt(() => fs.read(ino, at, into));
+    attempt(() => fs.seekData(ino, at, { hole: false }));
+    attempt(() => fs.seekData(ino, at, { hole: true }));
   }
 }
 
@@ -207,6 +210,9 @@ function change(fs: Filesystem): void {
   const data = new Uint8Array(20 * BLOCK).fill(7);
   const inode = (path: string): number =>
     paths.resolve(path, { follow: false });
+  const length = 290 * BLOCK;
+  const range = { fromOffset: 0, toOffset: 70, length };
+  const hole = { length, keepSize: true, punchHole: true };
   const changes: (() => unknown)[] = [
     () => paths.writeFile("/new", data),
     () => fs.write(inode("/small"), 50, data),
@@ -222,6 +228,9 @@ function change(fs: Filesystem): void {
     () => paths.rename("/other", "/dir/sub/moved"),
     () => paths.rename("/dir/sub", "/moved"),
     () => paths.rename("/fast", "/dir/fast"),
+    () => fs.allocate(inode("/file"), { offset: 5, length: 320 * BLOCK }),
+    () => fs.copyRange({ ...range, from: inode("/file"), to: inode("/new") }),
+    () => fs.allocate(inode("/file"), { ...hole, offset: 8 * BLOCK + 3 }),
     () => paths.truncate("/file", 100 * BLOCK + 5),
     () => paths.truncate("/file", 5),
     () => paths.remove("/slow"),

@@ -42,6 +42,16 @@ export class SparseBytes {
     return bytes;
   }
 
+  /** Makes `length` bytes at `offset` zero; the array keeps its size. */
+  zero(offset: number, length: number): void {
+    for (const [number, page] of this.pages) {
+      const [from, end] = [offset, offset + length].map((byte) =>
+        Math.min(Math.max(byte - number * PAGE, 0), PAGE)
+      );
+      page.fill(0, from, end);
+    }
+  }
+
   /** Cuts the array, or lengthens it by zeros. */
   resize(size: number): void {
     for (const [number, page] of this.pages) {

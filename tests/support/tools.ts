@@ -10,6 +10,9 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 
+/** Debian's Python: another one in PATH has no packages of Debian. */
+export const DEBIAN_PYTHON = "/usr/bin/python3";
+
 /** What a program left behind. */
 export interface Outcome {
   /** Exit code. */
@@ -94,18 +97,19 @@ export async function debugfsWrite(
 }
 
 /**
- * Mounts an image by the kernel's driver, calls `visit` with the mount point,
+ * Mounts an image by the kernel's driver for ext2 or `driver`, calls `visit` with the mount point,
  * and unmounts it whatever happens.
  */
 export async function withMount<T>(
   image: string,
   options: string,
   visit: (root: string) => Promise<T>,
+  driver = "ext2",
 ): Promise<T> {
   const root = await Deno.makeTempDir({ prefix: "nextfs-mount-" });
   try {
     const o = `loop,${options}`;
-    await must("mount", "-t", "ext2", "-o", o, image, root);
+    await must("mount", "-t", driver, "-o", o, image, root);
     try {
       return await visit(root);
     } finally {
@@ -123,6 +127,7 @@ export type Need =
   | "node"
   | "openssl"
   | "python3"
+  | "python3-cbor2"
   | "setfattr"
   | "setfacl";
 
@@ -131,6 +136,7 @@ const PROBES: Record<Need, () => Promise<string | null>> = {
   "node": () => probe("node", "--version"),
   "openssl": () => probe("openssl", "version"),
   "python3": () => probe("python3", "--version"),
+  "python3-cbor2": () => probe(DEBIAN_PYTHON, "-c", "import cbor2, ssl"),
   "setfattr": () => probe("setfattr", "--version"),
   "setfacl": () => probe("setfacl", "--version"),
   "loop mounts": probeLoopMount,

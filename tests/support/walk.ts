@@ -126,6 +126,7 @@ export class Walk {
     const excused = this.#isFault(actual.error, faulted) ||
       actual.code === "ENOSPC" && this.#isFull(step);
     if (!excused) this.#compareOutcome(step, actual);
+    else if (step.happensAnyway) step.model(this.#model, actual.value);
     for (const ino of step.touched) {
       // A read goes through though its time of access cannot be stored.
       const lenient = faulted && step.reads === true;

@@ -27,6 +27,8 @@ export interface Step {
   model(model: Model, engineValue: unknown): unknown;
   /** Only reads, but for the time of last access. */
   readonly reads?: boolean;
+  /** Takes place although it fails, where the host does. */
+  readonly happensAnyway?: boolean;
   /** Blocks it may need at most. */
   readonly blocks: number;
   /** Whether it needs a free inode. */

@@ -188,6 +188,7 @@ export function chooseRelease(random: Random, model: Model): Step | null {
   const { ino } = random.pick(open);
   return {
     text: `release ${ino}`,
+    happensAnyway: true,
     touched: [ino],
     blocks: 0,
     engine: (fs) => fs.release(ino),

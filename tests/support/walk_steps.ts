@@ -8,6 +8,12 @@ import type { Model } from "../model.ts";
 import type { Random } from "./random.ts";
 import type { Limits, Step } from "./walk_arguments.ts";
 import {
+  chooseAllocate,
+  chooseCopyRange,
+  choosePunch,
+  chooseSeek,
+} from "./walk_ranges.ts";
+import {
   chooseRead,
   chooseReadlink,
   chooseRelease,
@@ -43,6 +49,10 @@ const CHOICES: readonly [weight: number, Chooser][] = [
   [18, chooseWrite],
   [8, chooseRead],
   [8, chooseTruncate],
+  [4, chooseAllocate],
+  [4, choosePunch],
+  [4, chooseCopyRange],
+  [3, chooseSeek],
   [6, chooseSetattr],
   [7, chooseSetxattr],
   [3, chooseRemovexattr],
