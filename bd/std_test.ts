@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { DeviceError, type DeviceErrorCode } from "./block_device.ts";
 import { HostFile, InUseError, StdDevice } from "./std.ts";
+import { thread } from "./thread.ts";
 
 const onUnix = { ignore: Deno.build.os === "windows" };
 
@@ -180,5 +181,26 @@ Deno.test("a closed file does not reach the one that has its number now", async 
       await Deno.readFile(`${path}.other`),
       new Uint8Array(4096),
     );
+  });
+});
+
+Deno.test("a sync in the thread itself makes everything durable, too", async () => {
+  await withPath(async (path) => {
+    const file = HostFile.open(path, { create: 8192 });
+    thread.isShared = false;
+    try {
+      for (const bytes of [512, 8192]) {
+        file.writeAt(0, new Uint8Array(bytes).fill(7));
+        await file.sync();
+      }
+      assert.equal((await Deno.readFile(path))[8191], 7);
+      file.close();
+      await assert.rejects(
+        file.sync(),
+        (error) => error instanceof DeviceError && error.code === "EBADF",
+      );
+    } finally {
+      thread.isShared = true;
+    }
   });
 });

@@ -26,7 +26,7 @@ const BLOCK = 4096;
 const FILE_BLOCKS = 4096;
 /** Rounds of turns, and what is done in a turn of each. */
 const ROUNDS = 25;
-const WRITES = 24;
+const WRITES = 100;
 const CLIENTS = 16;
 const LONG_ROUNDS = 3;
 const RECOVERIES = 3;

@@ -10,7 +10,7 @@
 import { thread } from "../bd/thread.ts";
 
 /** Milliseconds after which a client that asks for nothing does not count. */
-const ALONE_MS = 100;
+const ALONE_MS = 20;
 
 /** See the module. */
 export class Company {
